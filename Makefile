@@ -1,0 +1,65 @@
+# Strongroom. `make run` and `make test` set themselves up: Python 3.11 or newer and its pip are all they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: run demo test check bench soak lock
+.DEFAULT_GOAL := run
+
+# One shell function for every target: installs what the file named by its argument locks, unless that was done.
+# The stamp holds the lock files' sums, the Python and the place, since a moved environment does not work.
+# A first start of two homes at once is kept apart by flock, where there is one.
+define SET_UP
+set -eu; \
+exec 9>.venv.lock; if command -v flock >/dev/null 2>&1; then flock 9; fi; \
+version=$$($(PYTHON) -c 'import sys; print(sys.version.split()[0]); sys.exit(sys.version_info < (3, 11))' 2>/dev/null) || { \
+  echo "strongroom: Python 3.11 or newer is needed, '$(PYTHON)' is $${version:-not there}: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+wanted="$$(cat requirements.txt requirements-dev.txt | cksum) $$version $$PWD"; \
+if ! grep -sqxF "$$wanted" $(VENV)/$(1).stamp $(VENV)/requirements-dev.stamp; then \
+  if ! grep -sqxF "$$wanted" $(VENV)/made.stamp; then \
+    echo "strongroom: making $(VENV)"; rm -rf $(VENV); \
+    $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+      echo "strongroom: $(PYTHON) -m venv failed (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
+    printf '%s\n' "$$wanted" >$(VENV)/made.stamp; \
+  fi; \
+  echo "strongroom: installing $(1).txt"; \
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --require-hashes \
+    -r $(1).txt || { echo "strongroom: pip could not install $(1).txt" >&2; exit 1; }; \
+  printf '%s\n' "$$wanted" >$(VENV)/$(1).stamp; \
+fi; \
+exec 9>&-
+endef
+
+# exec, so that the launcher is make's own child: make hands a SIGTERM on to it and waits.
+run:
+	@$(call SET_UP,requirements); exec $(BIN)/python -m db run
+
+demo:
+	@$(call SET_UP,requirements); exec $(BIN)/python -m db demo
+
+test: check
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+
+check:
+	@$(call SET_UP,requirements-dev)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/pyright --warnings
+
+bench:
+	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench
+
+soak:
+	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak
+
+# The locks name no index: whoever installs uses their own. uv is only needed here, so it is not locked.
+lock:
+	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet uv
+	@for name in requirements requirements-dev; do \
+	  .lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-config \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	    $$name.in -o $$name.txt || exit 1; done
+	@rm -rf .lock

@@ -1,0 +1,72 @@
+"""`python -m db upgrade|run|demo`."""
+
+import argparse
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from db.demo.load import DEMO_ENVIRON, load_demo
+from db.errors import SettingsError, StrongroomError
+from db.launcher import Launcher
+from db.reachability import check_postgres
+from db.settings import Settings
+from db.start import prepare
+from db.upgrade import upgrade
+
+
+async def run_all(environ: Mapping[str, str]) -> None:
+    """Everything, until a signal."""
+    await Launcher(Settings.from_env(environ), environ, prepare).run()
+
+
+async def run_demo(environ: Mapping[str, str]) -> None:
+    """Everything, with sample data and the keys that its legacy rows are sealed with."""
+    environ = {**DEMO_ENVIRON, **environ}
+    await Launcher(Settings.from_env(environ), environ, prepare, load=load_demo).run()
+
+
+async def upgrade_database(environ: Mapping[str, str]) -> None:
+    """Only the migrations, for deployments that run the parts one by one."""
+    settings = Settings.from_env(environ)
+    if settings.database_url is None:
+        raise SettingsError("DATABASE_URL is not set: there is no database to upgrade")
+    await check_postgres(settings.database_url)
+    await upgrade(settings.database_url)
+
+
+COMMANDS: Final[Mapping[str, Callable[[Mapping[str, str]], Coroutine[Any, Any, None]]]] = {
+    "run": run_all,
+    "demo": run_demo,
+    "upgrade": upgrade_database,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code. Whatever goes wrong is told in one line, which repeats no secret."""
+    parser = argparse.ArgumentParser(
+        prog="python -m db", description="Run Strongroom, or prepare its database."
+    )
+    parser.add_argument("command", choices=sorted(COMMANDS))
+    command = COMMANDS[parser.parse_args(arguments).command]
+    try:
+        asyncio.run(command(os.environ))
+    except (SettingsError, StrongroomError) as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return _complain("interrupted")
+    except Exception as error:  # noqa: BLE001 - its text may hold anything; where it arose does not
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return _complain(f"unexpected {type(error).__name__} at {place.filename}:{place.lineno}")
+    return 0
+
+
+def _complain(text: str) -> int:
+    print(f"strongroom: {' '.join(text.split())}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

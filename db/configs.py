@@ -1,0 +1,275 @@
+"""Configs one by one: lists, look-ups, standalone writes, deletion, history and restoring."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, or_, select
+
+from db import access, history
+from db.access import Permission, Principal
+from db.audit import Deed, record
+from db.errors import Conflict, NotFound, Undecryptable, refuse
+from db.fields import Field, check_value, fields_of
+from db.history import PastValue, history_at, open_past, select_history
+from db.limits import DESCRIPTION_LIMIT, Problems
+from db.models import Config, ConfigVersion, Integration, Organization
+from db.models.base import CONFIG_TYPE
+from db.pages import Order, Page, read_page
+from db.sessions import ReadSession
+from db.stored import SchemaField, StoredConfig, select_stored, stored
+from db.values import JSON, ConfigType, is_empty
+from db.vault import Opened, Transaction
+from db.writing import Entry, check_versions, lock, put, remove
+
+ORDER: Final = Order("configs", (Config.key, Config.id), (str, uuid.UUID))
+
+
+class ScopeFilter(StrEnum):
+    """Which rows a list shows, relative to an organization."""
+
+    ALL = "all"
+    GLOBAL_ONLY = "global_only"
+    ORGANIZATION_ONLY = "organization_only"
+    ORGANIZATION_AND_GLOBAL = "organization_and_global"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list of configs is narrowed to."""
+
+    scope: ScopeFilter = ScopeFilter.ORGANIZATION_AND_GLOBAL
+    organization_id: uuid.UUID | None = None
+    integration_id: uuid.UUID | None = None
+    type: ConfigType | None = None
+    key_contains: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StandaloneWrite:
+    """A standalone config to write. `description` counts only if `describes`. No repr: the value may be a secret."""
+
+    organization_id: uuid.UUID | None
+    key: str
+    type: ConfigType
+    value: JSON
+    description: str | None = None
+    describes: bool = False
+    expected_version: int | None = None
+
+
+def select_configs(principal: Principal) -> Select[Any]:
+    """The configs that a caller sees, as StoredConfig."""
+    return select_stored().where(access.configs_of(principal))
+
+
+async def find_config(session: ReadSession, principal: Principal, id: uuid.UUID) -> StoredConfig:
+    """The config with this id. Raises NotFound."""
+    principal.require(Permission.CONFIG_READ)
+    row = await session.first(select_configs(principal).where(Config.id == id))
+    if row is None:
+        raise NotFound("config")
+    return stored(row)
+
+
+async def configs_by_id(
+    session: ReadSession, principal: Principal, ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, StoredConfig]:
+    """Those of these configs that are visible."""
+    rows = await session.rows(select_configs(principal).where(Config.id.in_(list(ids))))
+    return {row.id: stored(row) for row in rows}
+
+
+async def list_configs(
+    session: ReadSession, principal: Principal, wanted: Filter, first: int, after: str | None
+) -> Page[StoredConfig]:
+    """One page of configs, by key. No secret is opened for it."""
+    principal.require(Permission.CONFIG_READ)
+    await check_filter(session, principal, wanted.organization_id, wanted.integration_id)
+    statement = select_configs(principal).where(*_conditions(wanted))
+    return await read_page(session, statement, ORDER, first, after, stored)
+
+
+async def check_filter(
+    session: ReadSession,
+    principal: Principal,
+    organization_id: uuid.UUID | None,
+    integration_id: uuid.UUID | None,
+) -> None:
+    """Refuse to filter by an organization or integration that the caller does not see."""
+    organization = select(literal("organization")).where(
+        Organization.id == organization_id, access.organizations_of(principal)
+    )
+    integration = select(literal("integration")).where(
+        Integration.id == integration_id, access.integrations_of(principal)
+    )
+    asked = {
+        name: statement
+        for name, statement, id in (
+            ("organization", organization, organization_id),
+            ("integration", integration, integration_id),
+        )
+        if id is not None
+    }
+    for name, statement in asked.items():
+        if await session.scalar(statement) is None:
+            raise NotFound(name)
+
+
+async def set_config(transaction: Transaction, write: StandaloneWrite) -> uuid.UUID:
+    """Write a standalone config, global or of one organization; its id."""
+    principal = transaction.principal
+    principal.require(Permission.CONFIG_WRITE)
+    await _lock_organization(transaction, write.organization_id)
+    principal.require_owner(write.organization_id)
+    if principal.integration_ids is not None:
+        principal.require_unlimited()
+    value = _checked(write)
+    current = await lock(transaction, None, [write.organization_id], [write.key])
+    expected: dict[tuple[uuid.UUID | None, str], int | None] = {}
+    if write.expected_version is not None:
+        expected[write.organization_id, write.key] = write.expected_version
+    check_versions(current, expected)
+    entry = Entry(
+        None,
+        write.organization_id,
+        write.key,
+        write.type,
+        value,
+        description=write.description,
+        keeps_description=not write.describes,
+    )
+    (id,) = await put(transaction, [entry], current, expected)
+    deed = Deed("config.write", write.organization_id, config_id=id, keys=[write.key])
+    await record(transaction.session, principal, deed)
+    return id
+
+
+async def delete_config(transaction: Transaction, id: uuid.UUID) -> None:
+    """Move a config into the history: standalone, of an integration, or in quarantine."""
+    row = await _lock_config(transaction, id)
+    await remove(transaction, [row], history.DELETED)
+    await record(transaction.session, transaction.principal, _deed("config.delete", row))
+
+
+async def restore_config(transaction: Transaction, id: uuid.UUID, version: int) -> None:
+    """Make an earlier version the current one, as a new version, by today's schema."""
+    row = await _lock_config(transaction, id)
+    past = await transaction.session.first(
+        select_history().where(
+            history_at(row.integration_id, row.organization_id, row.key), ConfigVersion.version == version
+        )
+    )
+    if past is None:
+        raise NotFound("version")
+    entry = await _restored(transaction, row, PastValue(*past))
+    await put(transaction, [entry], {entry.spot: row})
+    deed = _deed("config.restore", row, {"version": version})
+    await record(transaction.session, transaction.principal, deed)
+
+
+async def _restored(transaction: Transaction, row: StoredConfig, past: PastValue) -> Entry:
+    field = await _field_of(transaction, row, past)
+    if past.config_type is ConfigType.SECRET and field.type is not ConfigType.SECRET:
+        transaction.principal.require(Permission.CONFIG_REVEAL)
+        await record(transaction.session, transaction.principal, _deed("config.unseal", row))
+    opened = (await open_past(transaction.session, transaction.vault, [past]))[past.id]
+    if not isinstance(opened, Opened):
+        raise Undecryptable([row.key])
+    if is_empty(opened.value):
+        refuse("was empty at that version", "version")
+    problems = Problems()
+    value = check_value(field, opened.value, problems, "version")
+    problems.check()
+    return Entry(row.integration_id, row.organization_id, row.key, field.type, value, field.id)
+
+
+async def _field_of(transaction: Transaction, row: StoredConfig, past: PastValue) -> Field:
+    if row.integration_id is None:
+        return Field(row.key, past.config_type)
+    if await transaction.session.scalar(_IS_DELETED, {"id": row.integration_id}):
+        raise Conflict("the integration of this config is deleted")
+    field = (await fields_of(transaction.session, row.integration_id)).get(row.key)
+    return field or refuse("its key is no longer in the integration's schema", "id")
+
+
+async def _lock_config(transaction: Transaction, id: uuid.UUID) -> StoredConfig:
+    """Lock the integration first, as every writer does, then the row."""
+    principal = transaction.principal
+    principal.require(Permission.CONFIG_WRITE)
+    statement = select_configs(principal).where(Config.id == id)
+    seen = await transaction.session.first(statement)
+    if seen is None:
+        raise NotFound("config")
+    principal.require_owner(seen.organization_id)
+    if seen.integration_id is not None:
+        await transaction.session.first(_SHARE_INTEGRATION, {"id": seen.integration_id})
+    row = await transaction.session.first(statement.with_for_update(of=Config))
+    if row is None:
+        raise NotFound("config")
+    return stored(row)
+
+
+async def _lock_organization(transaction: Transaction, id: uuid.UUID | None) -> None:
+    if id is None:
+        return
+    statement = select(Organization.id).where(
+        Organization.id == id, access.organizations_of(transaction.principal)
+    )
+    if await transaction.session.first(statement.with_for_update(read=True)) is None:
+        raise NotFound("organization")
+
+
+def _checked(write: StandaloneWrite) -> JSON:
+    problems = Problems()
+    problems.name(write.key, "key")
+    problems.text(write.description, DESCRIPTION_LIMIT, "description")
+    if write.expected_version is not None and write.expected_version < 0:
+        problems.add("must be a version: 0 for none yet", "expectedVersion")
+    value = None
+    if is_empty(write.value):
+        problems.add("must not be empty; use deleteConfig to remove a config", "value")
+    else:
+        value = check_value(Field(write.key, write.type), write.value, problems, "value")
+    problems.check()
+    return value
+
+
+def effective_type() -> ColumnElement[ConfigType]:
+    """The effective type, in SQL: as StoredConfig.type."""
+    own = func.coalesce(SchemaField.field_type, Config.config_type)
+    return case((Config.sealed.is_not(None), literal(ConfigType.SECRET, CONFIG_TYPE)), else_=own)
+
+
+def _conditions(wanted: Filter) -> Sequence[ColumnElement[bool]]:
+    found = list(_scope(wanted))
+    if wanted.integration_id is not None:
+        found.append(Config.integration_id == wanted.integration_id)
+    if wanted.type is not None:
+        found.append(effective_type() == literal(wanted.type, CONFIG_TYPE))
+    if wanted.key_contains:
+        found.append(Config.key.icontains(wanted.key_contains, autoescape=True))
+    return found
+
+
+def _scope(wanted: Filter) -> Sequence[ColumnElement[bool]]:
+    is_global, of = Config.organization_id.is_(None), wanted.organization_id
+    match wanted.scope:
+        case ScopeFilter.GLOBAL_ONLY:
+            return [is_global]
+        case ScopeFilter.ORGANIZATION_ONLY:
+            return [~is_global if of is None else Config.organization_id == of]
+        case ScopeFilter.ORGANIZATION_AND_GLOBAL if of is not None:
+            return [or_(Config.organization_id == of, is_global)]
+        case _:
+            return []
+
+
+def _deed(action: str, row: StoredConfig, detail: dict[str, Any] | None = None) -> Deed:
+    return Deed(action, row.organization_id, row.integration_id, row.id, [row.key], detail)
+
+
+_SHARE_INTEGRATION = select(Integration.id).where(Integration.id == bindparam("id")).with_for_update(read=True)
+_IS_DELETED = select(Integration.is_deleted).where(Integration.id == bindparam("id"))

@@ -1,0 +1,1 @@
+"""Sealing: the root keyring, sealed values, and the tokens that older software left behind."""

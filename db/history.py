@@ -1,0 +1,239 @@
+"""History: what a config held before. Values go there before they are overwritten or deleted, sealed if secret."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, Select, String, Uuid, column, func, insert, select, true, update, values
+
+from db.crypto.data_keys import Scope
+from db.crypto.legacy import Undecidable
+from db.crypto.sealing import DataKey, Place, Purpose
+from db.errors import SealError
+from db.models import ConfigVersion
+from db.models.config import NOWHERE
+from db.pages import Order, Page
+from db.sessions import ReadSession
+from db.stored import StoredConfig, Value, judge, unwrap, wrap
+from db.values import JSON, MASK, ConfigType
+from db.vault import Opened, Shut, Transaction, Vault, history_place, open_row
+
+UPDATED: Final = "updated"
+DELETED: Final = "deleted"
+EMPTY: Final = "was empty"
+MAPPING_DELETED: Final = "mapping deleted"
+LEFT_OVER: Final = "left over from an earlier mapping"
+FIELD_DROPPED: Final = "field dropped from the schema"
+
+ORDER = Order("history", (ConfigVersion.version,), (int,), descending=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PastValue:
+    """One entry of a config's history. No repr: a value may be anything."""
+
+    id: uuid.UUID
+    integration_id: uuid.UUID | None
+    organization_id: uuid.UUID | None
+    key: str
+    version: int
+    config_type: ConfigType
+    value: JSON
+    sealed: bytes | None
+    data_key_id: uuid.UUID | None
+    undecided: bool
+    description: str | None
+    changed_at: datetime
+    changed_by: str
+    reason: str
+
+    def shown(self, current: ConfigType) -> JSON:
+        """What a list shows: the mask if it was a secret then, or is one now."""
+        return MASK if ConfigType.SECRET in (self.config_type, current) else unwrap(self.value)
+
+
+def select_history() -> Select[Any]:
+    """The columns of PastValue."""
+    return select(
+        ConfigVersion.id,
+        ConfigVersion.integration_id,
+        ConfigVersion.organization_id,
+        ConfigVersion.key,
+        ConfigVersion.version,
+        ConfigVersion.config_type,
+        ConfigVersion.value,
+        ConfigVersion.sealed,
+        ConfigVersion.data_key_id,
+        ConfigVersion.undecided,
+        ConfigVersion.description,
+        ConfigVersion.changed_at,
+        ConfigVersion.changed_by,
+        ConfigVersion.reason,
+    )
+
+
+def history_at(integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str) -> ColumnElement[bool]:
+    """The history of one place, in the form that its index serves."""
+    return (
+        (func.coalesce(ConfigVersion.integration_id, NOWHERE) == (integration_id or NOWHERE))
+        & (func.coalesce(ConfigVersion.organization_id, NOWHERE) == (organization_id or NOWHERE))
+        & (ConfigVersion.key == key)
+    )
+
+
+async def histories(
+    session: ReadSession, places: Sequence[StoredConfig], first: int, after: str | None
+) -> dict[uuid.UUID, Page[PastValue]]:
+    """The first page of many configs' histories, newest first, by config id, in one statement."""
+    limit = ORDER.apply(select_history(), first, after)
+    spots = _spots(places)
+    entry = limit.where(*_same_place(spots)).lateral("entry")
+    found: dict[uuid.UUID, list[Row[Any]]] = {row.id: [] for row in places}
+    for row in await session.rows(select(spots.c.config_id, entry).join(entry, true())):
+        found[row.config_id].append(row)
+    return {row.id: _page(row, found[row.id], first, after) for row in places}
+
+
+def _page(config: StoredConfig, rows: Sequence[Row[Any]], first: int, after: str | None) -> Page[PastValue]:
+    shown = rows[:first]
+    at = history_at(config.integration_id, config.organization_id, config.key)
+    return Page(
+        items=[PastValue(*row[1:]) for row in shown],
+        cursors=[ORDER.cursor(row.version) for row in shown],
+        has_next=len(rows) > first,
+        has_previous=after is not None,
+        total=select(func.count()).select_from(ConfigVersion).where(at),
+    )
+
+
+def _spots(places: Sequence[StoredConfig]) -> Any:
+    listed = values(
+        column("config_id", Uuid),
+        column("integration_id", Uuid),
+        column("organization_id", Uuid),
+        column("key", String),
+        name="spots",
+    )
+    return listed.data(
+        [(row.id, row.integration_id or NOWHERE, row.organization_id or NOWHERE, row.key) for row in places]
+    )
+
+
+def _same_place(spots: Any) -> Sequence[ColumnElement[bool]]:
+    return (
+        func.coalesce(ConfigVersion.integration_id, NOWHERE) == spots.c.integration_id,
+        func.coalesce(ConfigVersion.organization_id, NOWHERE) == spots.c.organization_id,
+        ConfigVersion.key == spots.c.key,
+    )
+
+
+async def keep(
+    transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False
+) -> None:
+    """Append what these rows hold to the history; the caller overwrites or deletes them afterwards."""
+    if not rows:
+        return
+    sealers = await transaction.sealers(row.organization_id for row in rows if row.is_secret)
+    keys = await transaction.vault.data_keys.find(
+        transaction.session, {row.data_key_id for row in rows if row.data_key_id}
+    )
+    entries = [
+        _entry(transaction, row, sealers, keys) | {"reason": reason, "returns": returns} for row in rows
+    ]
+    await transaction.session.execute(insert(ConfigVersion), entries)
+
+
+async def forget_returning(
+    transaction: Transaction, integration_id: uuid.UUID, organization_ids: Iterable[uuid.UUID | None]
+) -> None:
+    """Dropped fields no longer bring these organizations' values back: their mapping is gone, or another one."""
+    await transaction.session.execute(
+        update(ConfigVersion)
+        .where(
+            ConfigVersion.returns,
+            ConfigVersion.integration_id == integration_id,
+            ConfigVersion.organization_id.in_(list(organization_ids)),
+        )
+        .values(returns=False)
+    )
+
+
+async def open_past(
+    session: ReadSession, vault: Vault, entries: Sequence[PastValue]
+) -> dict[uuid.UUID, Opened | Shut]:
+    """Every entry's value in the clear, by entry id; one look-up of data keys for all of them."""
+    keys = await vault.data_keys.find(session, {entry.data_key_id for entry in entries if entry.data_key_id})
+    return {entry.id: _open_entry(vault, entry, keys) for entry in entries}
+
+
+def _open_entry(vault: Vault, entry: PastValue, keys: Mapping[uuid.UUID, DataKey]) -> Opened | Shut:
+    if entry.sealed is None:
+        return Opened(unwrap(entry.value))
+    key = keys.get(entry.data_key_id) if entry.data_key_id else None
+    if key is None:
+        return Shut()
+    try:
+        value = key.open(history_place(entry.organization_id, entry.integration_id, entry.key), entry.sealed)
+    except SealError:
+        return _open_as_config(entry, key) if entry.undecided else Shut()
+    return _decide_again(vault, value) if entry.undecided else Opened(value)
+
+
+def _open_as_config(entry: PastValue, key: DataKey) -> Opened | Shut:
+    """What did not open when it was overwritten was kept as it was, sealed for the config."""
+    place = Place(Purpose.CONFIG, entry.organization_id, entry.integration_id, entry.key)
+    try:
+        return Opened(key.open(place, entry.sealed or b""))
+    except SealError:
+        return Shut()
+
+
+def _decide_again(vault: Vault, value: JSON) -> Opened | Shut:
+    """A token that no legacy key opened when it was overwritten; today's keys may."""
+    read = vault.legacy_keys.read(value)
+    return Shut() if isinstance(read, Undecidable) else Opened(read.value)
+
+
+def _entry(
+    transaction: Transaction,
+    row: StoredConfig,
+    sealers: Mapping[Scope, DataKey],
+    keys: Mapping[uuid.UUID, DataKey],
+) -> dict[str, Any]:
+    entry = _origin(row)
+    if not row.is_secret:
+        return entry | {"value": wrap(_kept_value(transaction, row)), "sealed": None, "data_key_id": None}
+    sealer = sealers[row.organization_id]
+    opened = open_row(row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys)
+    if isinstance(opened, Shut) and row.sealed is not None:
+        return entry | {"value": None, "sealed": row.sealed, "data_key_id": row.data_key_id, "undecided": True}
+    kept = row.raw if isinstance(opened, Shut) else opened.value
+    place = history_place(row.organization_id, row.integration_id, row.key)
+    return entry | {
+        "value": None,
+        "sealed": sealer.seal(place, kept),
+        "data_key_id": sealer.id,
+        "undecided": isinstance(opened, Shut),
+    }
+
+
+def _origin(row: StoredConfig) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid4(),
+        "integration_id": row.integration_id,
+        "organization_id": row.organization_id,
+        "key": row.key,
+        "version": row.version,
+        "config_type": row.type,
+        "undecided": False,
+        "description": row.description,
+        "changed_at": row.updated_at,
+        "changed_by": row.updated_by,
+    }
+
+
+def _kept_value(transaction: Transaction, row: StoredConfig) -> JSON:
+    judged = judge(row, transaction.vault.legacy_keys)
+    return judged.value if isinstance(judged, Value) else row.raw

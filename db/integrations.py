@@ -1,0 +1,203 @@
+"""Integrations: create, update, delete; setting their defaults."""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Executable, Row, Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from db import access, history
+from db.access import Permission, Principal
+from db.audit import Deed, record
+from db.errors import Conflict, NotFound
+from db.fields import Field, check_fields, check_values, fields_of
+from db.limits import DESCRIPTION_LIMIT, Problems, value_map, version_map
+from db.models import ConfigField, Integration
+from db.pages import Order, Page, read_page
+from db.schema_change import SchemaChange, change_schema
+from db.sessions import ReadSession
+from db.values import JSON
+from db.vault import Transaction
+from db.writing import Entry, check_versions, lock, put, remove
+
+ORDER = Order("integrations", (Integration.name, Integration.id), (str, uuid.UUID))
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationRow:
+    """An integration that is not deleted."""
+
+    id: uuid.UUID
+    name: str
+    description: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def select_integrations(principal: Principal) -> Select[Any]:
+    """The integrations that a caller sees."""
+    return select(*_COLUMNS).where(access.integrations_of(principal))
+
+
+async def find_integration(
+    session: ReadSession, principal: Principal, *, id: uuid.UUID | None = None, name: str | None = None
+) -> IntegrationRow:
+    """The integration with this id or name. Raises NotFound."""
+    wanted = Integration.id == id if name is None else Integration.name == name
+    row = await session.first(select_integrations(principal).where(wanted))
+    if row is None:
+        raise NotFound("integration")
+    return IntegrationRow(*row)
+
+
+async def integrations_by_id(
+    session: ReadSession, principal: Principal, ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, IntegrationRow]:
+    """Those of these integrations that are visible and not deleted."""
+    rows = await session.rows(select_integrations(principal).where(Integration.id.in_(list(ids))))
+    return {row.id: IntegrationRow(*row) for row in rows}
+
+
+async def list_integrations(
+    session: ReadSession, principal: Principal, first: int, after: str | None
+) -> Page[IntegrationRow]:
+    """One page of integrations, by name."""
+    principal.require(Permission.CONFIG_READ)
+    return await read_page(session, select_integrations(principal), ORDER, first, after, _row)
+
+
+async def create_integration(
+    transaction: Transaction, name: str, description: str | None, fields: Sequence[Field]
+) -> IntegrationRow:
+    """A new integration with its schema. Raises Conflict when the name is in use."""
+    transaction.principal.require(Permission.INTEGRATION_WRITE)
+    transaction.principal.require_unlimited()
+    problems = Problems()
+    _check_names(name, description, problems)
+    checked = check_fields(fields, problems, "configSchema")
+    problems.check()
+    row = await _insert(transaction, name, description)
+    if checked:
+        await transaction.session.execute(insert(ConfigField), [field.row(row.id) for field in checked])
+    await record(transaction.session, transaction.principal, Deed("integration.create", integration_id=row.id))
+    return row
+
+
+async def update_integration(
+    transaction: Transaction,
+    id: uuid.UUID,
+    changes: Mapping[str, str | None],
+    fields: Sequence[Field] | None,
+) -> tuple[IntegrationRow, SchemaChange]:
+    """Change name, description (those in `changes`) and, if given, the full list of fields with their rows."""
+    transaction.principal.require(Permission.INTEGRATION_WRITE)
+    await lock_integration(transaction, id, exclusive=True)
+    transaction.principal.require_global()
+    problems = Problems()
+    _check_names(changes.get("name", "-"), changes.get("description"), problems)
+    checked = None if fields is None else check_fields(fields, problems, "configSchema")
+    problems.check()
+    done = SchemaChange() if checked is None else await change_schema(transaction, id, checked)
+    row = await _update(transaction, id, changes)
+    deed = Deed("integration.update", integration_id=id, detail=done.told())
+    await record(transaction.session, transaction.principal, deed)
+    return row, done
+
+
+async def delete_integration(transaction: Transaction, id: uuid.UUID) -> IntegrationRow:
+    """Mark an integration deleted: it resolves no more, its name is free, its rows stay masked by its schema."""
+    transaction.principal.require(Permission.INTEGRATION_WRITE)
+    row = await lock_integration(transaction, id, exclusive=True)
+    transaction.principal.require_global()
+    await transaction.session.execute(
+        update(Integration).where(Integration.id == id).values(is_deleted=True, updated_at=func.now())
+    )
+    await record(transaction.session, transaction.principal, Deed("integration.delete", integration_id=id))
+    return row
+
+
+async def set_integration_config(
+    transaction: Transaction, id: uuid.UUID, config: JSON, expected_versions: JSON
+) -> tuple[IntegrationRow, list[uuid.UUID]]:
+    """Write an integration's defaults; the ids of the rows written, in the config's order."""
+    transaction.principal.require(Permission.CONFIG_WRITE)
+    row = await lock_integration(transaction, id)
+    transaction.principal.require_global()
+    fields = await fields_of(transaction.session, id)
+    problems = Problems()
+    written, removed = check_values(fields, value_map(config, problems, "config"), problems, "config")
+    expected = version_map(expected_versions, problems, "expectedVersions")
+    problems.check()
+    current = await lock(transaction, id, [None], {*written, *removed, *expected})
+    wanted = {(None, key): version for key, version in expected.items()}
+    check_versions(current, wanted)
+    await remove(transaction, [current[None, key] for key in removed if (None, key) in current], history.DELETED)
+    ids = await put(transaction, entries_of(id, None, fields, written), current, wanted)
+    deed = Deed("config.write", integration_id=id, keys=[*written, *removed])
+    await record(transaction.session, transaction.principal, deed)
+    return row, ids
+
+
+def entries_of(
+    integration_id: uuid.UUID,
+    organization_id: uuid.UUID | None,
+    fields: Mapping[str, Field],
+    values: Mapping[str, JSON],
+) -> list[Entry]:
+    """Checked values as entries to write."""
+    return [
+        Entry(integration_id, organization_id, key, fields[key].type, value, fields[key].id)
+        for key, value in values.items()
+    ]
+
+
+async def lock_integration(
+    transaction: Transaction, id: uuid.UUID, *, exclusive: bool = False
+) -> IntegrationRow:
+    """Lock an integration and so its schema: shared for writes of values, exclusive for changes of the schema."""
+    statement = select_integrations(transaction.principal).where(Integration.id == id)
+    row = await transaction.session.first(statement.with_for_update(read=not exclusive, of=Integration))
+    if row is None:
+        raise NotFound("integration")
+    return IntegrationRow(*row)
+
+
+def _check_names(name: str | None, description: str | None, problems: Problems) -> None:
+    if name is None:
+        problems.add("must not be null", "name")
+    problems.name(name, "name")
+    problems.text(description, DESCRIPTION_LIMIT, "description")
+
+
+async def _insert(transaction: Transaction, name: str, description: str | None) -> IntegrationRow:
+    values = {"id": uuid.uuid4(), "name": name, "description": description}
+    return await _named(transaction, insert(Integration).values(values).returning(*_COLUMNS))
+
+
+async def _update(transaction: Transaction, id: uuid.UUID, changes: Mapping[str, str | None]) -> IntegrationRow:
+    statement = update(Integration).where(Integration.id == id).values(**changes, updated_at=func.now())
+    return await _named(transaction, statement.returning(*_COLUMNS))
+
+
+async def _named(transaction: Transaction, statement: Executable) -> IntegrationRow:
+    try:
+        row = await transaction.session.first(statement)
+    except IntegrityError:
+        raise Conflict("an integration has this name already") from None
+    return IntegrationRow(*(row or ()))
+
+
+def _row(row: Row[Any]) -> IntegrationRow:
+    return IntegrationRow(*row)
+
+
+_COLUMNS = (
+    Integration.id,
+    Integration.name,
+    Integration.description,
+    Integration.created_at,
+    Integration.updated_at,
+)

@@ -1,0 +1,28 @@
+"""The tables. Legacy names and shapes are kept; what is ours is added beside them."""
+
+from db.models.backfill import ACTIVE, BackfillFinding, BackfillKind, BackfillRun, BackfillSlice, BackfillStatus
+from db.models.base import Base
+from db.models.config import Config, ConfigVersion, QuarantinedConfig
+from db.models.integration import ConfigField, Integration, Mapping
+from db.models.organization import DataKey, Organization
+from db.models.record import AuditEvent, Token
+
+__all__ = [
+    "ACTIVE",
+    "AuditEvent",
+    "BackfillFinding",
+    "BackfillKind",
+    "BackfillRun",
+    "BackfillSlice",
+    "BackfillStatus",
+    "Base",
+    "Config",
+    "ConfigField",
+    "ConfigVersion",
+    "DataKey",
+    "Integration",
+    "Mapping",
+    "Organization",
+    "QuarantinedConfig",
+    "Token",
+]

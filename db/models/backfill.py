@@ -1,0 +1,98 @@
+"""Backfill runs and their slices: PostgreSQL holds the truth, Redis only rings the bell."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import DateTime, ForeignKey, Index, String, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, Id, Moment
+
+
+class BackfillKind(StrEnum):
+    """What a run does to its rows."""
+
+    SEAL = "seal"
+    ROTATE = "rotate"
+    VERIFY = "verify"
+
+
+class BackfillStatus(StrEnum):
+    """Where a run stands; the last three are final."""
+
+    ENQUEUED = "enqueued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+ACTIVE = (BackfillStatus.ENQUEUED, BackfillStatus.RUNNING, BackfillStatus.PAUSED, BackfillStatus.CANCELLING)
+"""The states of a run that is not over; one run of a kind is in them at a time."""
+
+
+class BackfillRun(Base):
+    """One run. Its counters are those of its slices; `error` names what failed, never a value."""
+
+    __tablename__ = "backfill_runs"
+    __table_args__ = (
+        Index(
+            "uq_backfill_runs_active",
+            "kind",
+            unique=True,
+            postgresql_where="status IN ('enqueued', 'running', 'paused', 'cancelling')",
+        ),
+        Index("ix_backfill_runs_created_at_id", "created_at", "id"),
+    )
+
+    id: Mapped[Id]
+    kind: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    dry_run: Mapped[bool]
+    batch_size: Mapped[int | None]
+    max_rows_per_second: Mapped[int | None]
+    paced_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    planned: Mapped[bool] = mapped_column(server_default="false")
+    created_at: Mapped[Moment] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    started_by: Mapped[str] = mapped_column(String(255))
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class BackfillSlice(Base):
+    """A range of ids of one table, `lower` (exclusive, null: from the first) to `upper` (inclusive, null: to the last).
+
+    `cursor` is the last id that is done and commits with the rows it covers. A slice belongs to the
+    worker in `claimed_by` until its heartbeat is stale.
+    """
+
+    __tablename__ = "backfill_slices"
+
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    source: Mapped[str] = mapped_column(String(32))
+    lower: Mapped[uuid.UUID | None]
+    upper: Mapped[uuid.UUID | None]
+    cursor: Mapped[uuid.UUID | None]
+    done: Mapped[bool] = mapped_column(server_default="false")
+    total: Mapped[int] = mapped_column(server_default="0")
+    processed: Mapped[int] = mapped_column(server_default="0")
+    changed: Mapped[int] = mapped_column(server_default="0")
+    skipped: Mapped[int] = mapped_column(server_default="0")
+    quarantined: Mapped[int] = mapped_column(server_default="0")
+    claimed_by: Mapped[uuid.UUID | None]
+    heartbeat_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class BackfillFinding(Base):
+    """A row that VERIFY found wrong, and why; never a value."""
+
+    __tablename__ = "backfill_findings"
+
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id", ondelete="CASCADE"), primary_key=True)
+    config_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(String(255))

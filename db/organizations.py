@@ -1,0 +1,103 @@
+"""Organizations: create, list, and delete with everything that is theirs, data keys included."""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from db import access
+from db.access import Permission, Principal
+from db.audit import Deed, record
+from db.errors import Conflict, NotFound
+from db.limits import Problems
+from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Token
+from db.pages import Order, Page, read_page
+from db.sessions import ReadSession
+from db.vault import Transaction
+
+ORDER = Order("organizations", (Organization.name, Organization.id), (str, uuid.UUID))
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRow:
+    """An organization."""
+
+    id: uuid.UUID
+    name: str
+
+
+def select_organizations(principal: Principal) -> Select[Any]:
+    """The organizations that a caller sees."""
+    return select(Organization.id, Organization.name).where(access.organizations_of(principal))
+
+
+async def find_organization(session: ReadSession, principal: Principal, id: uuid.UUID) -> OrganizationRow:
+    """The organization with this id. Raises NotFound."""
+    principal.require(Permission.CONFIG_READ)
+    row = await session.first(select_organizations(principal).where(Organization.id == id))
+    if row is None:
+        raise NotFound("organization")
+    return OrganizationRow(*row)
+
+
+async def organizations_by_id(
+    session: ReadSession, principal: Principal, ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, OrganizationRow]:
+    """Those of these organizations that are visible."""
+    rows = await session.rows(select_organizations(principal).where(Organization.id.in_(list(ids))))
+    return {row.id: OrganizationRow(*row) for row in rows}
+
+
+async def list_organizations(
+    session: ReadSession, principal: Principal, first: int, after: str | None
+) -> Page[OrganizationRow]:
+    """One page of organizations, by name."""
+    principal.require(Permission.CONFIG_READ)
+    return await read_page(session, select_organizations(principal), ORDER, first, after, _row)
+
+
+async def create_organization(transaction: Transaction, id: uuid.UUID | None, name: str) -> OrganizationRow:
+    """A new organization, with the id that the platform knows it by, if given. Raises Conflict when that is taken."""
+    transaction.principal.require(Permission.ORGANIZATION_WRITE)
+    transaction.principal.require_unlimited()
+    problems = Problems()
+    problems.name(name, "name")
+    problems.check()
+    values = {"id": id or uuid.uuid4(), "name": name, "created_by": transaction.principal.name}
+    statement = insert(Organization).values(values).on_conflict_do_nothing()
+    row = await transaction.session.first(statement.returning(Organization.id, Organization.name))
+    if row is None:
+        raise Conflict("an organization has this id already")
+    await record(transaction.session, transaction.principal, Deed("organization.create", row.id))
+    return OrganizationRow(*row)
+
+
+async def delete_organization(transaction: Transaction, id: uuid.UUID) -> None:
+    """Delete an organization, its mappings, configs and history, and destroy its data keys.
+
+    With the keys, what older backups hold of its secrets is gone too. Tokens keep no limit to it: a new
+    organization with the same id is nothing they may see.
+    """
+    principal = transaction.principal
+    principal.require(Permission.ORGANIZATION_WRITE)
+    statement = select_organizations(principal).where(Organization.id == id)
+    if await transaction.session.first(statement.with_for_update()) is None:
+        raise NotFound("organization")
+    if principal.integration_ids is not None:
+        principal.require_unlimited()
+    for table in (Mapping, Config, ConfigVersion, DataKey):
+        await transaction.session.execute(delete(table).where(table.organization_id == id))
+    await transaction.session.execute(
+        update(Token)
+        .where(Token.organization_ids.contains([id]))
+        .values(organization_ids=func.array_remove(Token.organization_ids, id))
+    )
+    await transaction.session.execute(delete(Organization).where(Organization.id == id))
+    await record(transaction.session, principal, Deed("organization.delete", id))
+
+
+def _row(row: Row[Any]) -> OrganizationRow:
+    return OrganizationRow(*row)

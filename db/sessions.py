@@ -1,0 +1,124 @@
+"""Sessions on PostgreSQL: one type for reads, one for writes; only the edge of a request opens either.
+
+A read session runs each statement by itself (autocommit: no BEGIN, no ROLLBACK). A write session is one
+transaction, retried as a whole when PostgreSQL refuses it for a deadlock; what is to happen only once it
+has committed (jobs sent, keys cached) is handed to `after_commit`.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Executable, Row
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from db.settings import sqlalchemy_url
+from db.values import dump
+
+_RETRIED: Final = frozenset({"40P01", "40001"})
+"""Deadlock detected, serialization failure: the transaction did nothing and may run again."""
+
+_ATTEMPTS: Final = 8
+
+T = TypeVar("T")
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+class ReadSession:
+    """Statements that change nothing."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
+        """All rows of a statement."""
+        return (await self._connection.execute(statement, parameters)).all()
+
+    async def first(self, statement: Executable, parameters: Parameters | None = None) -> Row[Any] | None:
+        """The first row of a statement, or None."""
+        return (await self._connection.execute(statement, parameters)).first()
+
+    async def scalar(self, statement: Executable, parameters: Parameters | None = None) -> Any:
+        """The first column of the first row, or None."""
+        return (await self._connection.execute(statement, parameters)).scalar()
+
+
+class WriteSession(ReadSession):
+    """One transaction. It commits when the work that it was opened for returns."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self.after: list[Callable[[], None]] = []
+
+    async def execute(self, statement: Executable, parameters: Parameters | None = None) -> int:
+        """Run a statement; the number of rows that it touched."""
+        return (await self._connection.execute(statement, parameters)).rowcount
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call back once the transaction has committed; never when it has not."""
+        self.after.append(callback)
+
+
+class Database:
+    """The engine and the two ways to use it."""
+
+    def __init__(self, database_url: str, *, connections: int = 10) -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(database_url),
+            pool_size=connections,
+            max_overflow=connections,
+            pool_pre_ping=False,
+            pool_timeout=10,
+            hide_parameters=True,
+            json_serializer=dump,
+            connect_args={"timeout": 5},
+        )
+        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """A read session on a connection of its own."""
+        async with self._reader.connect() as connection:
+            yield ReadSession(connection)
+
+    async def write(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
+        """Run `work` in one transaction and commit it; run it again when it was a deadlock's victim."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return await self._write_once(work)
+            except DBAPIError as error:
+                if sqlstate(error) not in _RETRIED or attempt == _ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 - jitter, no secret
+        raise AssertionError("unreachable")
+
+    async def _write_once(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
+        async with self._engine.begin() as connection:
+            session = WriteSession(connection)
+            result = await work(session)
+        for callback in session.after:
+            callback()
+        return result
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine itself, for instruments and migrations' checks."""
+        return self._engine
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """PostgreSQL's five-character code of an error, or None where it is no error of the server."""
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+
+
+def constraint(error: DBAPIError) -> str | None:
+    """The name of the constraint that an error names, or None."""
+    cause = getattr(error.orig, "__cause__", None)
+    return getattr(cause, "constraint_name", None)

@@ -1,0 +1,135 @@
+"""What the environment says, checked as a whole before anything starts."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from db.crypto.keyring import RootKeyring
+from db.crypto.legacy import LegacyKeys
+from db.errors import SettingsError
+from db.urls import asyncpg_dsn, check_database_url, check_redis_url, sqlalchemy_url
+
+__all__ = ["Settings", "asyncpg_dsn", "sqlalchemy_url"]
+
+_SHORTEST_TOKEN: Final = 32
+_LAST_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of Strongroom. Its text form shows neither secrets nor URLs, which may hold passwords."""
+
+    home: Path
+    host: str
+    port: int
+    database_url: str | None = field(default=None, repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    admin_token: str | None = field(default=None, repr=False)
+    root_keys: str | None = field(default=None, repr=False)
+    legacy_fernet_keys: tuple[str, ...] = field(default=(), repr=False)
+    legacy_secret_key: str | None = field(default=None, repr=False)
+    legacy_secret_key_salt: str | None = field(default=None, repr=False)
+    legacy_secret_key_info: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read and check all variables. SettingsError names the one at fault and never repeats a secret."""
+        _refuse_blank(environ)
+        settings = cls(
+            home=_read_home(environ.get("STRONGROOM_HOME", ".strongroom")),
+            host=_read_host(environ.get("STRONGROOM_HOST", "127.0.0.1")),
+            port=_read_port(environ.get("STRONGROOM_PORT", "8000")),
+            database_url=_checked(check_database_url, environ.get("DATABASE_URL")),
+            redis_url=_checked(check_redis_url, environ.get("REDIS_URL")),
+            admin_token=_checked(_check_token, environ.get("STRONGROOM_ADMIN_TOKEN")),
+            root_keys=_checked(_check_root_keys, environ.get("STRONGROOM_ROOT_KEYS")),
+            legacy_fernet_keys=_read_list(environ.get("STRONGROOM_LEGACY_FERNET_KEYS")),
+            legacy_secret_key=environ.get("STRONGROOM_LEGACY_SECRET_KEY"),
+            legacy_secret_key_salt=environ.get("STRONGROOM_LEGACY_SECRET_KEY_SALT"),
+            legacy_secret_key_info=environ.get("STRONGROOM_LEGACY_SECRET_KEY_INFO"),
+        )
+        settings.legacy_keys()
+        return settings
+
+    def legacy_keys(self) -> LegacyKeys:
+        """The keys that open what the replaced software sealed."""
+        return LegacyKeys.from_settings(
+            self.legacy_fernet_keys,
+            self.legacy_secret_key,
+            self.legacy_secret_key_salt,
+            self.legacy_secret_key_info,
+        )
+
+    @property
+    def root_keys_path(self) -> Path:
+        """Where the root keyring is kept when the environment names none."""
+        return self.home / "root.keys"
+
+
+_NAMES: Final = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "STRONGROOM_ADMIN_TOKEN",
+    "STRONGROOM_HOME",
+    "STRONGROOM_HOST",
+    "STRONGROOM_LEGACY_FERNET_KEYS",
+    "STRONGROOM_LEGACY_SECRET_KEY",
+    "STRONGROOM_LEGACY_SECRET_KEY_INFO",
+    "STRONGROOM_LEGACY_SECRET_KEY_SALT",
+    "STRONGROOM_PORT",
+    "STRONGROOM_ROOT_KEYS",
+)
+
+
+def _refuse_blank(environ: Mapping[str, str]) -> None:
+    """A blank value is a mistake: taken as absent, it would start on an empty database, or with new keys."""
+    for name in _NAMES:
+        if name in environ and not environ[name].strip():
+            raise SettingsError(f"{name} is set but blank: give it a value or unset it")
+
+
+def _checked(check: Callable[[str], str], text: str | None) -> str | None:
+    return None if text is None else check(text)
+
+
+def _read_home(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError("STRONGROOM_HOME begins with a ~ that names no home folder") from None
+
+
+def _read_host(text: str) -> str:
+    if re.search(r"[\s/]", text):
+        raise SettingsError("STRONGROOM_HOST is not a host name or an address")
+    return text
+
+
+def _read_port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _LAST_PORT:
+        raise SettingsError(f"STRONGROOM_PORT is not a whole number from 1 to {_LAST_PORT}")
+    return int(text)
+
+
+def _check_token(text: str) -> str:
+    if len(text) < _SHORTEST_TOKEN:
+        raise SettingsError(f"STRONGROOM_ADMIN_TOKEN is shorter than {_SHORTEST_TOKEN} characters")
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", text):
+        raise SettingsError("STRONGROOM_ADMIN_TOKEN has characters other than A-Z a-z 0-9 - . _ ~ + / =")
+    return text
+
+
+def _check_root_keys(text: str) -> str:
+    try:
+        RootKeyring.parse(text)
+    except SettingsError as error:
+        fault = str(error).removeprefix("root keyring: ")
+    else:
+        return text
+    raise SettingsError(f"STRONGROOM_ROOT_KEYS: {fault}")
+
+
+def _read_list(text: str | None) -> tuple[str, ...]:
+    return () if text is None else tuple(entry.strip() for entry in text.split(","))

@@ -1,0 +1,122 @@
+"""What happens before anything is served: migrate, open the keyring, make sure of an admin token."""
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import func, select
+
+from db.access import Permission, Principal
+from db.crypto.data_keys import DataKeys
+from db.crypto.keyring import RootKeyring
+from db.crypto.legacy import LegacyKeys
+from db.errors import SealError, SettingsError
+from db.models import DataKey
+from db.sessions import Database, ReadSession, WriteSession
+from db.settings import Settings
+from db.tokens import generate_token, has_admin_token, replace_admin_token
+from db.upgrade import upgrade
+from db.vault import Transaction, Vault
+
+KEYRING_FILE: Final = "root.keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What start-up made: the admin token, if it is a new one that has to be told."""
+
+    admin_token: str | None = field(repr=False)
+
+
+async def prepare(settings: Settings, database_url: str) -> Prepared:
+    """Migrate the database, check that the keyring opens it, and see to the admin token.
+
+    Raises SettingsError, in one line, when the keyring is missing or does not fit the database.
+    """
+    await upgrade(database_url)
+    database = Database(database_url, connections=1)
+    try:
+        async with database.read() as session:
+            keyring = await open_keyring(settings, session, create=True)
+        vault = make_vault(settings, keyring)
+        return Prepared(await database.write(lambda session: _ensure_admin(settings, session, vault)))
+    finally:
+        await database.close()
+
+
+async def open_keyring(settings: Settings, session: ReadSession, *, create: bool = False) -> RootKeyring:
+    """The root keyring of the settings or of the home. A new one is made only for a database without data keys."""
+    path = settings.home / KEYRING_FILE
+    if settings.root_keys is not None:
+        keyring = RootKeyring.parse(settings.root_keys)
+    elif path.exists():
+        keyring = RootKeyring.load(path)
+    else:
+        return await _create_keyring(path, session, create=create)
+    await check_keyring(keyring, session)
+    return keyring
+
+
+def make_vault(settings: Settings, keyring: RootKeyring) -> Vault:
+    """The vault of these settings."""
+    legacy_keys = LegacyKeys.from_settings(
+        settings.legacy_fernet_keys,
+        settings.legacy_secret_key,
+        settings.legacy_secret_key_salt,
+        settings.legacy_secret_key_info,
+    )
+    return Vault(DataKeys(keyring), legacy_keys)
+
+
+async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
+    """Refuse a keyring that lacks a root key which the database needs, or that has another key under its id."""
+    counts = await session.rows(select(DataKey.root_key_id, func.count()).group_by(DataKey.root_key_id))
+    lacking = {root_key_id: count for root_key_id, count in counts if root_key_id not in keyring.ids}
+    if lacking:
+        told = ", ".join(f"{root_key_id} ({count} data keys)" for root_key_id, count in sorted(lacking.items()))
+        raise SettingsError(f"the root keyring lacks keys that the database is sealed with: {told}")
+    for root_key_id, _ in counts:
+        row = await session.first(
+            select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
+            .where(DataKey.root_key_id == root_key_id)
+            .order_by(DataKey.created_at.desc())
+        )
+        if row is not None and not _opens(keyring, *row):
+            raise SettingsError(f"the root key {root_key_id} is not the one that the database is sealed with")
+
+
+def _opens(
+    keyring: RootKeyring, key_id: uuid.UUID, scope: uuid.UUID | None, root_key_id: str, wrapped: bytes
+) -> bool:
+    try:
+        keyring.unwrap(root_key_id, wrapped, data_key_id=key_id, organization_id=scope)
+    except SealError:
+        return False
+    return True
+
+
+async def _create_keyring(path: Path, session: ReadSession, *, create: bool) -> RootKeyring:
+    count = await session.scalar(select(func.count()).select_from(DataKey))
+    if count:
+        raise SettingsError(
+            f"there is no root keyring, but the database holds {count} data keys sealed with one: "
+            "set STRONGROOM_ROOT_KEYS, or put the keyring file back"
+        )
+    if not create:
+        raise SettingsError(f"there is no root keyring: set STRONGROOM_ROOT_KEYS, or make {path} with `make run`")
+    return RootKeyring.create(path)
+
+
+async def _ensure_admin(settings: Settings, session: WriteSession, vault: Vault) -> str | None:
+    """The token to tell, if one was generated."""
+    start_up = Principal(uuid.UUID(int=0), "start-up", frozenset(Permission))
+    transaction = Transaction(session, start_up, vault)
+    if settings.admin_token is not None:
+        await replace_admin_token(transaction, settings.admin_token)
+        return None
+    if await has_admin_token(session):
+        return None
+    token = generate_token()
+    await replace_admin_token(transaction, token)
+    return token

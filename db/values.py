@@ -1,0 +1,136 @@
+"""Config types and the one coercion that writes, legacy reads and the backfill share.
+
+A value is any JSON value. `coerce` turns it into what its type calls for or raises `Unfit`;
+it never guesses: text becomes a number, a truth value or a structure only where that loses nothing.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+JSON = Any
+"""A JSON value: None, bool, int, float, str, list or dict with text keys."""
+
+MASK: Final = "[SECRET]"
+"""What every list shows in place of a secret; never accepted as one."""
+
+VALUE_LIMIT: Final = 64 * 1024
+"""Bytes of one value's JSON text."""
+
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_INT64 = range(-(2**63), 2**63)
+_TRUTH = {"true": True, "True": True, "false": False, "False": False}
+
+
+class ConfigType(StrEnum):
+    """What a config's value is. The names are those of the database's enum `config_type`."""
+
+    STRING = "string"
+    INT = "int"
+    BOOL = "bool"
+    JSON = "json"
+    SECRET = "secret"
+
+
+class Unfit(ValueError):
+    """A value does not fit its type. The message tells the type and never the value."""
+
+
+def is_empty(value: JSON) -> bool:
+    """Whether a value counts as absent: null or the empty text."""
+    return value is None or value == ""
+
+
+def coerce(value: JSON, config_type: ConfigType) -> JSON:
+    """The value as its type stores it. Raises Unfit; a secret may be any JSON value."""
+    match config_type:
+        case ConfigType.STRING:
+            return _text(value)
+        case ConfigType.INT:
+            return _whole_number(value)
+        case ConfigType.BOOL:
+            return _truth(value)
+        case ConfigType.JSON:
+            return _structure(value)
+        case ConfigType.SECRET:
+            return value
+
+
+def fits_options(value: JSON, options: Sequence[str] | None) -> bool:
+    """Whether a coerced value is among its field's options; a list is, when each element is."""
+    if not options:
+        return True
+    if isinstance(value, list):
+        elements: list[JSON] = value
+        return all(fits_options(element, options) for element in elements)
+    return (value if isinstance(value, str) else dump(value)) in options
+
+
+def dump(value: JSON) -> str:
+    """Compact JSON text. Raises ValueError for what is no JSON (NaN, infinity)."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _text(value: JSON) -> str:
+    if isinstance(value, str):
+        return value
+    raise Unfit("must be text")
+
+
+def _whole_number(value: JSON) -> int:
+    if isinstance(value, str) and _WHOLE.fullmatch(value) and value != "-0":
+        value = int(value)
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
+        return value
+    raise Unfit("must be a whole number of 64 bits")
+
+
+def _truth(value: JSON) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in _TRUTH:
+        return _TRUTH[value]
+    raise Unfit("must be true or false")
+
+
+def _structure(value: JSON) -> JSON:
+    """Text becomes JSON only when it parses to an object or array; otherwise it stays a JSON string."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        parsed = json.loads(value, parse_constant=_refuse_constant)
+        dump(parsed)
+    except (ValueError, RecursionError):
+        return value
+    return parsed if storable(parsed) else value
+
+
+def _refuse_constant(name: str) -> JSON:
+    raise ValueError(name)
+
+
+def storable(value: JSON) -> bool:
+    """Whether PostgreSQL's jsonb can hold the value: no NUL and no lone surrogate in any text, 100 levels at most."""
+    return _storable(value, 100)
+
+
+def _storable(value: JSON, levels: int) -> bool:
+    if isinstance(value, str):
+        return _encodable(value)
+    if levels == 0 and isinstance(value, list | dict):
+        return False
+    if isinstance(value, list):
+        elements: list[JSON] = value
+        return all(_storable(element, levels - 1) for element in elements)
+    if isinstance(value, dict):
+        members: dict[str, JSON] = value
+        return all(_storable(k, levels) and _storable(v, levels - 1) for k, v in members.items())
+    return not isinstance(value, float) or value - value == 0.0
+
+
+def _encodable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

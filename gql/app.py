@@ -1,0 +1,97 @@
+"""The ASGI application: GraphQL, health, and the pages that need no internet."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from db.audit import AuditBuffer
+from db.queue import Queue
+from db.sessions import Database
+from db.settings import Settings
+from db.start import make_vault, open_keyring
+from db.tokens import Authenticator
+from db.upgrade import is_current
+from gql.context import Service, open_context
+from gql.http import GraphQLEndpoint
+from gql.schema import schema
+
+_STATIC: Final = Path(__file__).parent / "static"
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, database_url: str, redis_url: str) -> AsyncIterator[Service]:
+    """The parts of the API, until the block ends. Raises SettingsError when the keyring does not fit."""
+    database = Database(database_url)
+    try:
+        async with database.read() as session:
+            keyring = await open_keyring(settings, session)
+        service = Service(
+            database, make_vault(settings, keyring), Queue(redis_url), AuditBuffer(database), Authenticator()
+        )
+        service.audit.start()
+        try:
+            yield service
+        finally:
+            await service.audit.stop()
+            await service.queue.close()
+    finally:
+        await database.close()
+
+
+def make_app(service: Service) -> Starlette:
+    """The application around a service."""
+    endpoint = GraphQLEndpoint(schema, open_context(service), None, _STATIC / "graphiql.html")
+    return Starlette(
+        routes=[
+            Route("/graphql", endpoint),
+            Route("/healthz", _alive),
+            Route("/readyz", _Readiness(service)),
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ],
+        exception_handlers={404: _not_found, 405: _not_found},
+    )
+
+
+async def _alive(request: Request) -> JSONResponse:
+    return JSONResponse({"status": "alive"})
+
+
+async def _not_found(request: Request, error: Exception) -> JSONResponse:
+    refusal = {"message": "nothing is served here", "extensions": {"code": "NOT_FOUND"}}
+    return JSONResponse({"errors": [refusal]}, status_code=getattr(error, "status_code", 404))
+
+
+class _Readiness:
+    """200 once the database is at the newest revision and Redis answers; 503 and what is lacking until then."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        lacking = await self._lacking()
+        body = {"status": "ready"} if not lacking else {"status": "not ready", "lacking": lacking}
+        response = JSONResponse(body, status_code=503 if lacking else 200)
+        await response(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _lacking(self) -> list[str]:
+        lacking: list[str] = []
+        try:
+            async with self._service.database.engine.connect() as connection:
+                if not await is_current(connection):
+                    lacking.append("migrations")
+        except (SQLAlchemyError, OSError, TimeoutError):
+            lacking.append("database")
+        try:
+            await self._service.queue.ping()
+        except (RedisError, OSError, TimeoutError):
+            lacking.append("redis")
+        return lacking

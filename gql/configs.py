@@ -1,0 +1,341 @@
+"""Configs: their type, queries and mutations."""
+
+import uuid
+from datetime import datetime
+
+import strawberry
+from strawberry.scalars import JSON
+
+from db import configs as rules
+from db import integrations as integration_rules
+from db.errors import NotFound
+from db.history import PastValue
+from db.limits import identifier
+from db.stored import StoredConfig
+from gql.arguments import After, First, Id
+from gql.connections import Connection, connect
+from gql.context import Context, GraphQLInfo
+from gql.enums import ConfigScope, ConfigTypeEnum, ScopeFilterEnum
+from gql.integrations import Integration, show_integration
+from gql.organizations import Organization, show_organization
+from gql.permissions import MayReveal
+
+
+@strawberry.type(description="An earlier value of a config.")
+class ConfigVersion:
+    """An earlier value of a config."""
+
+    version: int = strawberry.field(description="Which version it was.")
+    type: ConfigTypeEnum = strawberry.field(description="What its value was.")
+    value: JSON | None = strawberry.field(description="The value, or [SECRET] for what was or is a secret.")
+    changed_at: datetime = strawberry.field(description="When this version was written.")
+    changed_by: str = strawberry.field(description="Who wrote this version.")
+    reason: str | None = strawberry.field(description="Why it is no longer the current one.")
+
+
+@strawberry.type(description="One stored value.")
+class Config:
+    """One stored value. Its fields are read straight from the row: a list of them costs no look-up."""
+
+    row: strawberry.Private[StoredConfig]
+
+    @strawberry.field(description="Its UUID.")
+    def id(self) -> strawberry.ID:
+        """Its UUID."""
+        return strawberry.ID(str(self.row.id))
+
+    @strawberry.field(description="Its key.")
+    def key(self) -> str:
+        """Its key."""
+        return self.row.key
+
+    @strawberry.field(description="Its effective type: that of its integration's schema, whatever the row says.")
+    def type(self) -> ConfigTypeEnum:
+        """Its effective type."""
+        return self.row.type
+
+    @strawberry.field(
+        description="The value, or [SECRET] for every value that the schema calls a secret, sealed yet or not."
+    )
+    def value(self) -> JSON | None:
+        """The value, masked."""
+        return self.row.shown
+
+    @strawberry.field(
+        description=(
+            "The value itself. Needs the permission config:reveal; otherwise null with a FORBIDDEN error on this "
+            "path. Every reveal of a secret is on record before it is answered."
+        ),
+        permission_classes=[MayReveal],
+    )
+    async def decrypted_value(self, info: GraphQLInfo) -> JSON | None:
+        """The value in the clear."""
+        return (await info.context.loaders.revealed.load(self.row.id)).value
+
+    @strawberry.field(description="Whom it belongs to.")
+    def scope(self) -> ConfigScope:
+        """Whom it belongs to."""
+        return ConfigScope.GLOBAL if self.row.organization_id is None else ConfigScope.ORGANIZATION
+
+    @strawberry.field(description="Its organization; null for a global one.")
+    async def organization(self, info: GraphQLInfo) -> Organization | None:
+        """Its organization."""
+        if self.row.organization_id is None:
+            return None
+        found = await info.context.loaders.organization.load(self.row.organization_id)
+        return None if found is None else show_organization(found)
+
+    @strawberry.field(description="Null for a standalone config, and for one whose integration is deleted.")
+    async def integration(self, info: GraphQLInfo) -> Integration | None:
+        """Its integration."""
+        if self.row.integration_id is None:
+            return None
+        found = await info.context.loaders.integration.load(self.row.integration_id)
+        return None if found is None else show_integration(found)
+
+    @strawberry.field(
+        description=(
+            "False for a secret that this service has not sealed yet: plaintext, or a token of older software. "
+            "False for what is no secret."
+        )
+    )
+    def sealed(self) -> bool:
+        """Whether it is sealed."""
+        return self.row.sealed is not None
+
+    @strawberry.field(description="For people.")
+    def description(self) -> str | None:
+        """Its description."""
+        return self.row.description
+
+    @strawberry.field(description="Grows by one with every write.")
+    def version(self) -> int:
+        """Its version."""
+        return self.row.version
+
+    @strawberry.field(description="When its key was first written.")
+    def created_at(self) -> datetime:
+        """When it was created."""
+        return self.row.created_at
+
+    @strawberry.field(description="When its value was last written; sealing does not count.")
+    def updated_at(self) -> datetime:
+        """When it was last written."""
+        return self.row.updated_at
+
+    @strawberry.field(description="The name of the token that last wrote it.")
+    def updated_by(self) -> str:
+        """Who last wrote it."""
+        return self.row.updated_by
+
+    @strawberry.field(description="Earlier values, newest first, masked like value.")
+    async def history(
+        self, info: GraphQLInfo, first: First = 20, after: After = None
+    ) -> Connection[ConfigVersion]:
+        """Earlier values."""
+        page = await info.context.loaders.history.load((self.row, first, after))
+        return connect(page, self._show_past)
+
+    def _show_past(self, past: PastValue) -> ConfigVersion:
+        return ConfigVersion(
+            version=past.version,
+            type=past.config_type,
+            value=past.shown(self.row.type),
+            changed_at=past.changed_at,
+            changed_by=past.changed_by,
+            reason=past.reason,
+        )
+
+
+def show_config(row: StoredConfig) -> Config:
+    """A config as callers see it."""
+    return Config(row=row)
+
+
+async def load_configs(context: Context, ids: list[uuid.UUID]) -> list[Config]:
+    """Configs that were just written, in this order."""
+    rows = await context.loaders.config.load_many(ids)
+    return [show_config(row) for row in rows if row is not None]
+
+
+async def load_config(context: Context, id: uuid.UUID) -> Config:
+    """A config that was just written."""
+    row = await context.loaders.config.load(id)
+    if row is None:
+        raise NotFound("config")
+    return show_config(row)
+
+
+@strawberry.input(description="What a list of configs is narrowed to.")
+class ConfigFilter:
+    """What a list of configs is narrowed to."""
+
+    scope: ScopeFilterEnum | None = strawberry.field(
+        default=rules.ScopeFilter.ORGANIZATION_AND_GLOBAL, description="Which scopes to show."
+    )
+    organization_id: strawberry.ID | None = strawberry.field(default=None, description="What `scope` is relative to.")
+    integration_id: strawberry.ID | None = strawberry.field(default=None, description="Only of this integration.")
+    type: ConfigTypeEnum | None = strawberry.field(default=None, description="Only of this effective type.")
+    key_contains: str | None = strawberry.field(
+        default=None, description="Only keys with this text in them, in upper or lower case."
+    )
+
+    def read(self) -> rules.Filter:
+        """The filter of the rules."""
+        organization, integration = self.organization_id, self.integration_id
+        return rules.Filter(
+            scope=self.scope or rules.ScopeFilter.ORGANIZATION_AND_GLOBAL,
+            organization_id=None if organization is None else identifier(organization, "filter", "organizationId"),
+            integration_id=None if integration is None else identifier(integration, "filter", "integrationId"),
+            type=self.type,
+            key_contains=self.key_contains,
+        )
+
+
+@strawberry.input(description="Integration defaults to write.")
+class SetIntegrationConfigInput:
+    """Integration defaults to write."""
+
+    integration_id: strawberry.ID = strawberry.field(description="The integration's UUID.")
+    config: JSON = strawberry.field(description='Key -> value. null or "" removes a key; one left out stays.')
+    expected_versions: JSON | None = strawberry.field(
+        default=None, description="Key -> version: refuses to write over a newer one. 0 is: not there yet."
+    )
+
+
+@strawberry.input(description="A standalone config to write.")
+class SetConfigInput:
+    """A standalone config to write."""
+
+    organization_id: strawberry.ID | None = strawberry.field(default=None, description="Null for a global config.")
+    key: str = strawberry.field(description="Its key: 1 to 255 characters.")
+    type: ConfigTypeEnum = strawberry.field(description="What its value is.")
+    value: JSON | None = strawberry.field(default=None, description="The value; empty is refused, use deleteConfig.")
+    description: str | None = strawberry.field(default=strawberry.UNSET, description="For people; null clears it.")
+    expected_version: int | None = strawberry.field(
+        default=None, description="Refuses to write over a newer version. 0 is: not there yet."
+    )
+
+
+@strawberry.input(description="A config to delete.")
+class DeleteConfigInput:
+    """A config to delete."""
+
+    id: strawberry.ID = strawberry.field(description="Its UUID.")
+
+
+@strawberry.input(description="An earlier version to make the current one.")
+class RestoreConfigInput:
+    """An earlier version to make the current one."""
+
+    id: strawberry.ID = strawberry.field(description="The config's UUID.")
+    version: int = strawberry.field(description="Which of its history's versions.")
+
+
+@strawberry.type(description="What setIntegrationConfig wrote.")
+class SetIntegrationConfigPayload:
+    """What setIntegrationConfig wrote."""
+
+    integration: Integration = strawberry.field(description="The integration.")
+    configs: list[Config] = strawberry.field(description="The configs written, in the order of their keys in `config`.")
+
+
+@strawberry.type(description="What setConfig wrote.")
+class SetConfigPayload:
+    """What setConfig wrote."""
+
+    config: Config = strawberry.field(description="The config as it is now.")
+
+
+@strawberry.type(description="What deleteConfig deleted.")
+class DeleteConfigPayload:
+    """What deleteConfig deleted."""
+
+    id: strawberry.ID = strawberry.field(description="The UUID it had.")
+
+
+@strawberry.type(description="What restoreConfig wrote.")
+class RestoreConfigPayload:
+    """What restoreConfig wrote."""
+
+    config: Config = strawberry.field(description="The config as it is now.")
+
+
+@strawberry.type
+class ConfigQuery:
+    """Queries of configs."""
+
+    @strawberry.field(description="Configs by key, secrets masked. Needs config:read.")
+    async def configs(
+        self, info: GraphQLInfo, filter: ConfigFilter | None = None, first: First = 50, after: After = None
+    ) -> Connection[Config]:
+        """Configs by key."""
+        wanted = rules.Filter() if filter is None else filter.read()
+        async with info.context.read() as session:
+            page = await rules.list_configs(session, info.context.principal, wanted, first, after)
+        return connect(page, show_config)
+
+    @strawberry.field(description="One config. Needs config:read.")
+    async def config(self, info: GraphQLInfo, id: Id) -> Config | None:
+        """One config."""
+        async with info.context.read() as session:
+            return show_config(
+                await rules.find_config(session, info.context.principal, identifier(id, "id"))
+            )
+
+
+@strawberry.type
+class ConfigMutation:
+    """Mutations of configs."""
+
+    @strawberry.mutation(
+        description='Integration defaults. null or "" removes a key; a key left out stays as it is. Needs config:write.'
+    )
+    async def set_integration_config(
+        self, info: GraphQLInfo, input: SetIntegrationConfigInput
+    ) -> SetIntegrationConfigPayload:
+        """Write integration defaults."""
+        id = identifier(input.integration_id, "integrationId")
+        row, ids = await info.context.write(
+            lambda transaction: integration_rules.set_integration_config(
+                transaction, id, input.config, input.expected_versions
+            )
+        )
+        configs = await load_configs(info.context, ids)
+        return SetIntegrationConfigPayload(integration=show_integration(row), configs=configs)
+
+    @strawberry.mutation(description="A standalone config: global, or of one organization. Needs config:write.")
+    async def set_config(self, info: GraphQLInfo, input: SetConfigInput) -> SetConfigPayload:
+        """Write a standalone config."""
+        write = rules.StandaloneWrite(
+            None if input.organization_id is None else identifier(input.organization_id, "organizationId"),
+            input.key,
+            input.type,
+            input.value,
+            None if input.description is strawberry.UNSET else input.description,
+            input.description is not strawberry.UNSET,
+            input.expected_version,
+        )
+        id = await info.context.write(lambda transaction: rules.set_config(transaction, write))
+        return SetConfigPayload(config=await load_config(info.context, id))
+
+    @strawberry.mutation(
+        description=(
+            "Any config by its id, one managed by an integration or in quarantine too; its value goes to the history. "
+            "Needs config:write."
+        )
+    )
+    async def delete_config(self, info: GraphQLInfo, input: DeleteConfigInput) -> DeleteConfigPayload:
+        """Delete a config."""
+        id = identifier(input.id, "id")
+        await info.context.write(lambda transaction: rules.delete_config(transaction, id))
+        return DeleteConfigPayload(id=strawberry.ID(str(id)))
+
+    @strawberry.mutation(
+        description="Make an earlier version the current one, as a new version. Needs config:write."
+    )
+    async def restore_config(self, info: GraphQLInfo, input: RestoreConfigInput) -> RestoreConfigPayload:
+        """Restore an earlier version."""
+        id = identifier(input.id, "id")
+        await info.context.write(lambda transaction: rules.restore_config(transaction, id, input.version))
+        return RestoreConfigPayload(config=await load_config(info.context, id))

@@ -1,0 +1,60 @@
+"""Relay connections over keyset pages."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import strawberry
+
+from db.pages import Page
+from gql.context import GraphQLInfo
+
+Node = TypeVar("Node")
+Row = TypeVar("Row")
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    """Where a page stands in its list."""
+
+    has_next_page: bool = strawberry.field(description="Whether more follow.")
+    has_previous_page: bool = strawberry.field(description="Whether some came before.")
+    start_cursor: str | None = strawberry.field(description="The first item's cursor; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="The last item's cursor, to ask for what follows it.")
+
+
+@strawberry.type(description="One item of a list and its cursor.")
+class Edge(Generic[Node]):
+    """One item of a list and its cursor."""
+
+    cursor: str = strawberry.field(description="Where this item stands, to ask for what follows it.")
+    node: Node = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="One page of a list that can grow.")
+class Connection(Generic[Node]):
+    """One page of a list that can grow."""
+
+    edges: list[Edge[Node]] = strawberry.field(description="The items of this page.")
+    page_info: PageInfo = strawberry.field(description="Where this page stands in its list.")
+    page: strawberry.Private[Any]
+
+    @strawberry.field(description="How many items the whole list has; counted only when asked for.")
+    async def total_count(self, info: GraphQLInfo) -> int:
+        """Count the whole list."""
+        async with info.context.read() as session:
+            return await session.scalar(self.page.total)
+
+
+def connect(page: Page[Row], make: Callable[[Row], Node]) -> Connection[Node]:
+    """A page as a connection, each row made into a node."""
+    pairs = zip(page.cursors, page.items, strict=True)
+    return Connection(
+        edges=[Edge(cursor=cursor, node=make(row)) for cursor, row in pairs],
+        page_info=PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=page.cursors[0] if page.cursors else None,
+            end_cursor=page.cursors[-1] if page.cursors else None,
+        ),
+        page=page,
+    )

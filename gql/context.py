@@ -1,0 +1,78 @@
+"""What a request works with: the service, who is asking, and the request's own loaders."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from starlette.requests import Request
+from strawberry.types import Info
+
+from db.access import Principal
+from db.audit import AuditBuffer
+from db.queue import Queue
+from db.sessions import Database, ReadSession, WriteSession
+from db.tokens import Authenticator
+from db.vault import Transaction, Vault
+from gql.auth import read_bearer
+from gql.loaders import Loaders
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts that live as long as the process."""
+
+    database: Database
+    vault: Vault
+    queue: Queue
+    audit: AuditBuffer
+    authenticator: Authenticator
+
+
+class Context:
+    """One request: its caller, its sessions, its loaders (a loader that outlived it would mix tenants)."""
+
+    def __init__(self, service: Service, principal: Principal) -> None:
+        self.service = service
+        self.principal = principal
+
+    def read(self) -> AbstractAsyncContextManager[ReadSession]:
+        """A read session."""
+        return self.service.database.read()
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `work` in one transaction; the only place where a request commits."""
+
+        def run(session: WriteSession) -> Awaitable[T]:
+            return work(Transaction(session, self.principal, self.service.vault))
+
+        result = await self.service.database.write(run)
+        # What was loaded before the write is stale: a later mutation of the same document must not show it.
+        self.__dict__.pop("loaders", None)
+        return result
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """This request's loaders."""
+        return Loaders(self.service.database, self.service.vault, self.principal)
+
+
+GraphQLInfo = Info[Context, None]
+
+
+def open_context(service: Service) -> Callable[[Request], AbstractAsyncContextManager[Context]]:
+    """How the endpoint makes each request's context. Raises Unauthenticated."""
+
+    @asynccontextmanager
+    async def open_for(request: Request) -> AsyncIterator[Context]:
+        token = read_bearer(request.headers.get("authorization"))
+        principal = service.authenticator.recall(token)
+        if principal is None:
+            async with service.database.read() as session:
+                principal = await service.authenticator.authenticate(session, token)
+        yield Context(service, principal)
+
+    return open_for

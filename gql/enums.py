@@ -1,0 +1,42 @@
+"""The schema's enums: the rules' own enums, under the names of the contract."""
+
+from enum import Enum
+
+import strawberry
+
+from db.configs import ScopeFilter
+from db.models import BackfillKind, BackfillStatus
+from db.resolving import ValueSource
+from db.values import ConfigType
+
+ConfigTypeEnum = strawberry.enum(ConfigType, name="ConfigType", description="What a config's value is.")
+ScopeFilterEnum = strawberry.enum(
+    ScopeFilter,
+    name="ConfigScopeFilter",
+    description=(
+        "Which rows a list shows, relative to organizationId. Without one, ORGANIZATION_ONLY is any visible "
+        "organization's and ORGANIZATION_AND_GLOBAL is ALL."
+    ),
+)
+ValueSourceEnum = strawberry.enum(
+    ValueSource, name="ValueSource", description="Which layer a resolved value is from; an override wins."
+)
+BackfillKindEnum = strawberry.enum(
+    BackfillKind,
+    name="BackfillKind",
+    description=(
+        "SEAL seals and types what older software left. VERIFY opens every secret again and then shuts the door on "
+        "legacy rows. ROTATE seals everything under new data keys."
+    ),
+)
+BackfillStatusEnum = strawberry.enum(
+    BackfillStatus, name="BackfillStatus", description="Where a run stands; the last three are final."
+)
+
+
+@strawberry.enum(description="Whom a config belongs to: every organization, or one.")
+class ConfigScope(Enum):
+    """Whom a config belongs to."""
+
+    GLOBAL = "global"
+    ORGANIZATION = "organization"

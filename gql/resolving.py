@@ -1,0 +1,109 @@
+"""Resolving: what SDK clients ask for."""
+
+from typing import Annotated
+
+import strawberry
+from strawberry.scalars import JSON
+
+from db import resolving as rules
+from db.audit import Deed
+from db.errors import Unavailable
+from db.limits import identifier
+from gql.context import GraphQLInfo
+from gql.enums import ConfigTypeEnum, ValueSourceEnum
+from gql.integrations import Integration, show_integration
+from gql.organizations import Organization, show_organization
+
+
+@strawberry.type(description="One key of a resolved config.")
+class ResolvedEntry:
+    """One key of a resolved config."""
+
+    key: str = strawberry.field(description="The key.")
+    type: ConfigTypeEnum = strawberry.field(description="What the value is.")
+    value: JSON | None = strawberry.field(description="The value in the clear.")
+    source: ValueSourceEnum = strawberry.field(description="Which layer it is from.")
+
+
+@strawberry.type(
+    description="What an SDK client receives: defaults, then the organization's overrides, decrypted."
+)
+class ResolvedConfig:
+    """What an SDK client receives."""
+
+    resolved: strawberry.Private[rules.ResolvedConfig]
+
+    @strawberry.field(description="The integration.")
+    def integration(self) -> Integration:
+        """The integration."""
+        return show_integration(self.resolved.integration)
+
+    @strawberry.field(description="The organization.")
+    def organization(self) -> Organization:
+        """The organization."""
+        return show_organization(self.resolved.organization)
+
+    @strawberry.field(description="The customer's id over there.")
+    def entity_id(self) -> str:
+        """The customer's id over there."""
+        return self.resolved.entity_id
+
+    @strawberry.field(description="The customer's name over there.")
+    def entity_name(self) -> str | None:
+        """The customer's name over there."""
+        return self.resolved.entity_name
+
+    @strawberry.field(description="The values by key, in the clear.")
+    def config(self) -> JSON:
+        """The values by key."""
+        return self.resolved.config
+
+    @strawberry.field(description="The same keys, each with its type and the layer it is from.")
+    def entries(self) -> list[ResolvedEntry]:
+        """The same keys with their types and layers."""
+        return [
+            ResolvedEntry(key=entry.key, type=entry.type, value=entry.value, source=entry.source)
+            for entry in self.resolved.entries
+        ]
+
+    @strawberry.field(description="Required keys without a value.")
+    def missing(self) -> list[str]:
+        """Required keys without a value."""
+        return list(self.resolved.missing)
+
+    @strawberry.field(description="Keys whose stored value does not fit its type; left out of config.")
+    def unfit(self) -> list[str]:
+        """Keys whose stored value does not fit."""
+        return list(self.resolved.unfit)
+
+
+IntegrationName = Annotated[str, strawberry.argument(description="The integration's name.")]
+OrganizationId = Annotated[strawberry.ID, strawberry.argument(description="The organization's UUID.")]
+
+
+@strawberry.type
+class ResolveQuery:
+    """The one query of SDK clients."""
+
+    @strawberry.field(
+        description=(
+            "The merged, decrypted config of one integration for one organization. Needs config:resolve. Fails with "
+            "UNDECRYPTABLE, naming the keys, when a secret cannot be opened."
+        )
+    )
+    async def resolve(
+        self, info: GraphQLInfo, integration: IntegrationName, organization_id: OrganizationId
+    ) -> ResolvedConfig:
+        """Resolve an integration for an organization."""
+        context = info.context
+        owner = identifier(organization_id, "organizationId")
+        if context.service.audit.full:
+            raise Unavailable("the audit log cannot be written")
+        async with context.read() as session:
+            resolved = await rules.resolve(
+                session, context.principal, context.service.vault, integration, owner
+            )
+        if resolved.secrets:
+            deed = Deed("config.resolve", owner, resolved.integration.id, keys=resolved.secrets)
+            context.service.audit.add(context.principal, deed)
+        return ResolvedConfig(resolved=resolved)

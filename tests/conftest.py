@@ -1,0 +1,186 @@
+"""Real servers for every test: one PostgreSQL and one Valkey a test process, one database a test.
+
+database_url, redis_url    a migrated, empty database and an empty Valkey, this test's own
+empty_database_url         a database without any table
+database, vault, queue     what the service is made of, on them
+admin                      a caller that may do everything
+transact                   await transact(work): `work(transaction)` in one committed transaction
+"""
+
+import asyncio
+import shutil
+import tempfile
+import threading
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import asyncpg
+import pytest
+import redis
+
+from db.access import Permission, Principal
+from db.crypto.data_keys import DataKeys
+from db.crypto.keyring import RootKeyring
+from db.crypto.legacy import LegacyKeys
+from db.embedded import EmbeddedServers
+from db.queue import Queue
+from db.sessions import Database, WriteSession
+from db.upgrade import upgrade
+from db.vault import Transaction, Vault
+
+T = TypeVar("T")
+
+TEMPLATE = "strongroom_template"
+
+
+class Transact(Protocol):
+    """Runs work in one committed transaction, as the admin unless told otherwise."""
+
+    async def __call__(
+        self, work: Callable[[Transaction], Awaitable[T]], principal: Principal | None = None
+    ) -> T: ...
+
+
+def complete(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on a loop and a thread of its own, whatever loop this thread has."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(coroutine))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def run_sql(database_url: str, *statements: str) -> None:
+    """Run statements, each by itself."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(database_url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    complete(run())
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[EmbeddedServers]:
+    """This process's servers, in a folder with a path short enough for sockets."""
+    home = Path(tempfile.mkdtemp(prefix="sr", dir="/tmp"))
+    home.chmod(0o711)
+    try:
+        with EmbeddedServers(home, durable=False, options={"max_connections": "100"}) as servers:
+            yield servers
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(servers: EmbeddedServers) -> str:
+    """The name of a migrated, empty database to copy."""
+    run_sql(servers.database_url, f"CREATE DATABASE {TEMPLATE}")
+    complete(upgrade(at_database(servers.database_url, TEMPLATE)))
+    return TEMPLATE
+
+
+def at_database(url: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    head, _, query = url.partition("?")
+    return f"{head.rsplit('/', 1)[0]}/{name}?{query}"
+
+
+@pytest.fixture
+def database_url(servers: EmbeddedServers, template: str) -> Iterator[str]:
+    """A migrated, empty database of this test's own."""
+    yield from _make_database(servers.database_url, template)
+
+
+@pytest.fixture
+def empty_database_url(servers: EmbeddedServers) -> Iterator[str]:
+    """A database without any table, of this test's own."""
+    yield from _make_database(servers.database_url, "template1")
+
+
+def _make_database(server_url: str, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    run_sql(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield at_database(server_url, name)
+    finally:
+        run_sql(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url(servers: EmbeddedServers) -> str:
+    """An empty Valkey."""
+    with redis.Redis.from_url(servers.redis_url) as client:
+        client.flushall()
+    return servers.redis_url
+
+
+@pytest.fixture
+def root_keyring() -> RootKeyring:
+    """A root keyring with one new key."""
+    return RootKeyring.generate()
+
+
+@pytest.fixture
+def legacy_keys() -> LegacyKeys:
+    """The keys of older software; none, unless a test overrides this."""
+    return LegacyKeys([])
+
+
+@pytest.fixture
+def vault(root_keyring: RootKeyring, legacy_keys: LegacyKeys) -> Vault:
+    """Data keys under the root keyring, and the legacy keys."""
+    return Vault(DataKeys(root_keyring), legacy_keys)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Sessions on this test's database."""
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def queue(redis_url: str) -> AsyncIterator[Queue]:
+    """The workers' bell."""
+    queue = Queue(redis_url)
+    yield queue
+    with suppress(Exception):
+        await queue.close()
+
+
+@pytest.fixture
+def admin() -> Principal:
+    """A caller that may do everything, everywhere."""
+    return Principal(uuid.uuid4(), "admin", frozenset(Permission))
+
+
+@pytest.fixture
+def transact(database: Database, vault: Vault, admin: Principal) -> Transact:
+    """Runs work in one committed transaction."""
+
+    async def run(work: Callable[[Transaction], Awaitable[T]], principal: Principal | None = None) -> T:
+        async def within(session: WriteSession) -> T:
+            return await work(Transaction(session, principal or admin, vault))
+
+        return await database.write(within)
+
+    return run

@@ -1,0 +1,77 @@
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import strawberry
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+
+from gql.http import GraphQLEndpoint
+
+HERE = Path(__file__).parent / "audit"
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self) -> str:
+        return "hello"
+
+
+@asynccontextmanager
+async def open_context(_request: Request) -> AsyncIterator[None]:
+    yield None
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    endpoint = GraphQLEndpoint(strawberry.Schema(Query), open_context, None)
+    app = Starlette(routes=[Route("/graphql", endpoint)])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}/graphql"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def suite(request: pytest.FixtureRequest) -> Path:
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("the audit suite of GraphQL over HTTP needs node and npm, which are not installed")
+    assert request.config.cache is not None
+    folder = request.config.cache.mkdir("graphql-http-audit")
+    lock = (HERE / "package-lock.json").read_bytes()
+    stamp = folder / "installed-lock.json"
+    for name in ("package.json", "package-lock.json", "audit.js"):
+        shutil.copy(HERE / name, folder)
+    if not stamp.exists() or stamp.read_bytes() != lock:
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+        stamp.write_bytes(lock)
+    return folder
+
+
+def test_passes_all_61_audits_of_the_specification(url: str, suite: Path) -> None:
+    """GraphQL over HTTP is spoken by its specification: MUSTs, SHOULDs and MAYs."""
+    command = ["node", "audit.js", url]
+    run = subprocess.run(command, cwd=suite, check=True, capture_output=True, timeout=120)
+    results = json.loads(run.stdout)
+    assert len(results) == 61
+    assert [result for result in results if result["status"] != "ok"] == []
+
+
+def test_the_lock_file_names_no_host() -> None:
+    """Locked dependencies name no registry."""
+    assert "://" not in (HERE / "package-lock.json").read_text()
