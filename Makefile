@@ -47,7 +47,7 @@ check:
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/pyright --warnings
+	@$(BIN)/pyright --project pyproject.toml --warnings
 
 bench:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench

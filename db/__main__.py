@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from db.demo.load import DEMO_ENVIRON, load_demo
 from db.errors import SettingsError, StrongroomError
 from db.launcher import Launcher
 from db.reachability import check_postgres
@@ -24,6 +23,8 @@ async def run_all(environ: Mapping[str, str]) -> None:
 
 async def run_demo(environ: Mapping[str, str]) -> None:
     """Everything, with sample data and the keys that its legacy rows are sealed with."""
+    from db.demo.load import DEMO_ENVIRON, load_demo  # noqa: PLC0415 - big, and for this command alone
+
     environ = {**DEMO_ENVIRON, **environ}
     await Launcher(Settings.from_env(environ), environ, prepare, load=load_demo).run()
 
@@ -46,9 +47,7 @@ COMMANDS: Final[Mapping[str, Callable[[Mapping[str, str]], Coroutine[Any, Any, N
 
 def main(arguments: list[str]) -> int:
     """The exit code. Whatever goes wrong is told in one line, which repeats no secret."""
-    parser = argparse.ArgumentParser(
-        prog="python -m db", description="Run Strongroom, or prepare its database."
-    )
+    parser = argparse.ArgumentParser(prog="python -m db", description="Run Strongroom, or prepare its database.")
     parser.add_argument("command", choices=sorted(COMMANDS))
     command = COMMANDS[parser.parse_args(arguments).command]
     try:

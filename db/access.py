@@ -10,9 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, true
+from sqlalchemy.orm import InstrumentedAttribute
 
+from db.arrays import among
 from db.errors import Forbidden
 from db.models import Config, Integration, Mapping, Organization
 
@@ -108,12 +111,12 @@ def mappings_of(principal: Principal) -> ColumnElement[bool]:
     )
 
 
-def _limited(column: object, limit: Limit) -> ColumnElement[bool]:
-    return true() if limit is None else column.in_(sorted(limit))  # type: ignore[attr-defined]
+def _limited(column: InstrumentedAttribute[Any], limit: Limit) -> ColumnElement[bool]:
+    return true() if limit is None else among(column, sorted(limit))
 
 
-def _limited_or_global(column: object, limit: Limit) -> ColumnElement[bool]:
-    return true() if limit is None else or_(column.is_(None), column.in_(sorted(limit)))  # type: ignore[attr-defined]
+def _limited_or_global(column: InstrumentedAttribute[Any], limit: Limit) -> ColumnElement[bool]:
+    return true() if limit is None else or_(column.is_(None), among(column, sorted(limit)))
 
 
 def _within(identifier: uuid.UUID, limit: Collection[uuid.UUID] | None) -> bool:

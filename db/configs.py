@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, or
 
 from db import access, history
 from db.access import Permission, Principal
+from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound, Undecryptable, refuse
 from db.fields import Field, check_value, fields_of
@@ -60,7 +61,7 @@ class StandaloneWrite:
     expected_version: int | None = None
 
 
-def select_configs(principal: Principal) -> Select[Any]:
+def select_configs(principal: Principal) -> Select[*tuple[Any, ...]]:
     """The configs that a caller sees, as StoredConfig."""
     return select_stored().where(access.configs_of(principal))
 
@@ -78,7 +79,7 @@ async def configs_by_id(
     session: ReadSession, principal: Principal, ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, StoredConfig]:
     """Those of these configs that are visible."""
-    rows = await session.rows(select_configs(principal).where(Config.id.in_(list(ids))))
+    rows = await session.rows(select_configs(principal).where(among(Config.id, ids)))
     return {row.id: stored(row) for row in rows}
 
 
@@ -239,8 +240,9 @@ def _checked(write: StandaloneWrite) -> JSON:
 
 def effective_type() -> ColumnElement[ConfigType]:
     """The effective type, in SQL: as StoredConfig.type."""
-    own = func.coalesce(SchemaField.field_type, Config.config_type)
-    return case((Config.sealed.is_not(None), literal(ConfigType.SECRET, CONFIG_TYPE)), else_=own)
+    own: ColumnElement[ConfigType] = func.coalesce(SchemaField.field_type, Config.config_type)
+    secret: ColumnElement[ConfigType] = literal(ConfigType.SECRET, CONFIG_TYPE)
+    return case((Config.sealed.is_not(None), secret), else_=own)
 
 
 def _conditions(wanted: Filter) -> Sequence[ColumnElement[bool]]:
@@ -271,5 +273,7 @@ def _deed(action: str, row: StoredConfig, detail: dict[str, Any] | None = None) 
     return Deed(action, row.organization_id, row.integration_id, row.id, [row.key], detail)
 
 
-_SHARE_INTEGRATION = select(Integration.id).where(Integration.id == bindparam("id")).with_for_update(read=True)
+_SHARE_INTEGRATION = (
+    select(Integration.id).where(Integration.id == bindparam("id")).with_for_update(read=True)
+)
 _IS_DELETED = select(Integration.is_deleted).where(Integration.id == bindparam("id"))

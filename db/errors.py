@@ -1,16 +1,16 @@
 """Every refusal that Strongroom makes on purpose.
 
-    StrongroomError            code, message, extensions; safe to show to the caller
-    ├── Unauthenticated        UNAUTHENTICATED  no token, or one that does not hold
-    ├── Forbidden              FORBIDDEN        a permission or a limit is in the way
-    ├── BadInput               BAD_USER_INPUT   extensions.problems names every fault
-    ├── NotFound               NOT_FOUND        not there, or another tenant's: never told apart
-    ├── Conflict               CONFLICT         somebody else's newer state is in the way
-    ├── Undecryptable          UNDECRYPTABLE    extensions.keys names what cannot be opened
-    ├── LimitExceeded          LIMIT_EXCEEDED   too much at once
-    └── Unavailable            UNAVAILABLE      a server that is needed does not answer
-    SealError                  the one opaque error of opening and unwrapping
-    SettingsError              one line for an operator; ends a start-up
+StrongroomError            code, message, extensions; safe to show to the caller
+├── Unauthenticated        UNAUTHENTICATED  no token, or one that does not hold
+├── Forbidden              FORBIDDEN        a permission or a limit is in the way
+├── BadInput               BAD_USER_INPUT   extensions.problems names every fault
+├── NotFound               NOT_FOUND        not there, or another tenant's: never told apart
+├── Conflict               CONFLICT         somebody else's newer state is in the way
+├── Undecryptable          UNDECRYPTABLE    extensions.keys names what cannot be opened
+├── LimitExceeded          LIMIT_EXCEEDED   too much at once
+└── Unavailable            UNAVAILABLE      a server that is needed does not answer
+SealError                  the one opaque error of opening and unwrapping
+SettingsError              one line for an operator; ends a start-up
 """
 
 from collections.abc import Mapping, Sequence

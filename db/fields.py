@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
+from db.arrays import among
 from db.limits import FIELD_DESCRIPTION_LIMIT, KEYS_LIMIT, NAME_LIMIT, Path, Problems
 from db.models import ConfigField
 from db.sessions import ReadSession
@@ -92,7 +93,9 @@ def check_value(field: Field, value: JSON, problems: Problems, *path: str | int)
     if len(problems.found) > before:
         return None
     if field.type is ConfigType.SECRET and value == MASK:
-        problems.add(f"{MASK} stands for a secret and is none; leave the key out to keep what is there", *path)
+        problems.add(
+            f"{MASK} stands for a secret and is none; leave the key out to keep what is there", *path
+        )
         return None
     try:
         coerced = coerce(value, field.type)
@@ -127,18 +130,22 @@ async def fields_of(session: ReadSession, integration_id: uuid.UUID) -> dict[str
     return {row.key: stored_field(row) for row in rows}
 
 
-async def fields_of_many(session: ReadSession, integration_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Field]]:
+async def fields_of_many(
+    session: ReadSession, integration_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, list[Field]]:
     """The fields of many integrations, each in its order."""
     found: dict[uuid.UUID, list[Field]] = {}
-    statement = select_fields().where(ConfigField.integration_id.in_(list(integration_ids)))
+    statement = select_fields().where(among(ConfigField.integration_id, integration_ids))
     for row in await session.rows(statement):
         found.setdefault(row.integration_id, []).append(stored_field(row))
     return found
 
 
-def select_fields() -> Select[Any]:
+def select_fields() -> Select[*tuple[Any, ...]]:
     """The columns of stored fields, in the schema's order."""
-    return select(*ConfigField.__table__.columns).order_by(ConfigField.integration_id, ConfigField.position, ConfigField.key)
+    return select(*ConfigField.__table__.columns).order_by(
+        ConfigField.integration_id, ConfigField.position, ConfigField.key
+    )
 
 
 def stored_field(row: Row[Any]) -> Field:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, String, Uuid, column, func, insert, select, true, update, values
+from sqlalchemy import ColumnElement, Row, Select, String, TableValuedAlias, Uuid, func, insert, select, true, update
 
+from db.arrays import among, rows_of
 from db.crypto.data_keys import Scope
 from db.crypto.legacy import Undecidable
 from db.crypto.sealing import DataKey, Place, Purpose
@@ -54,7 +55,7 @@ class PastValue:
         return MASK if ConfigType.SECRET in (self.config_type, current) else unwrap(self.value)
 
 
-def select_history() -> Select[Any]:
+def select_history() -> Select[*tuple[Any, ...]]:
     """The columns of PastValue."""
     return select(
         ConfigVersion.id,
@@ -74,7 +75,9 @@ def select_history() -> Select[Any]:
     )
 
 
-def history_at(integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str) -> ColumnElement[bool]:
+def history_at(
+    integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str
+) -> ColumnElement[bool]:
     """The history of one place, in the form that its index serves."""
     return (
         (func.coalesce(ConfigVersion.integration_id, NOWHERE) == (integration_id or NOWHERE))
@@ -100,7 +103,7 @@ def _page(config: StoredConfig, rows: Sequence[Row[Any]], first: int, after: str
     shown = rows[:first]
     at = history_at(config.integration_id, config.organization_id, config.key)
     return Page(
-        items=[PastValue(*row[1:]) for row in shown],
+        items=[PastValue(*tuple(row)[1:]) for row in shown],
         cursors=[ORDER.cursor(row.version) for row in shown],
         has_next=len(rows) > first,
         has_previous=after is not None,
@@ -108,20 +111,19 @@ def _page(config: StoredConfig, rows: Sequence[Row[Any]], first: int, after: str
     )
 
 
-def _spots(places: Sequence[StoredConfig]) -> Any:
-    listed = values(
-        column("config_id", Uuid),
-        column("integration_id", Uuid),
-        column("organization_id", Uuid),
-        column("key", String),
-        name="spots",
-    )
-    return listed.data(
-        [(row.id, row.integration_id or NOWHERE, row.organization_id or NOWHERE, row.key) for row in places]
+def _spots(places: Sequence[StoredConfig]) -> TableValuedAlias:
+    return rows_of(
+        "spots",
+        {
+            "config_id": (Uuid(), [row.id for row in places]),
+            "integration_id": (Uuid(), [row.integration_id or NOWHERE for row in places]),
+            "organization_id": (Uuid(), [row.organization_id or NOWHERE for row in places]),
+            "key": (String(), [row.key for row in places]),
+        },
     )
 
 
-def _same_place(spots: Any) -> Sequence[ColumnElement[bool]]:
+def _same_place(spots: TableValuedAlias) -> Sequence[ColumnElement[bool]]:
     return (
         func.coalesce(ConfigVersion.integration_id, NOWHERE) == spots.c.integration_id,
         func.coalesce(ConfigVersion.organization_id, NOWHERE) == spots.c.organization_id,
@@ -154,7 +156,7 @@ async def forget_returning(
         .where(
             ConfigVersion.returns,
             ConfigVersion.integration_id == integration_id,
-            ConfigVersion.organization_id.in_(list(organization_ids)),
+            among(ConfigVersion.organization_id, organization_ids),
         )
         .values(returns=False)
     )
@@ -206,9 +208,16 @@ def _entry(
     if not row.is_secret:
         return entry | {"value": wrap(_kept_value(transaction, row)), "sealed": None, "data_key_id": None}
     sealer = sealers[row.organization_id]
-    opened = open_row(row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys)
+    opened = open_row(
+        row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys
+    )
     if isinstance(opened, Shut) and row.sealed is not None:
-        return entry | {"value": None, "sealed": row.sealed, "data_key_id": row.data_key_id, "undecided": True}
+        return entry | {
+            "value": None,
+            "sealed": row.sealed,
+            "data_key_id": row.data_key_id,
+            "undecided": True,
+        }
     kept = row.raw if isinstance(opened, Shut) else opened.value
     place = history_place(row.organization_id, row.integration_id, row.key)
     return entry | {

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from db import access, history
 from db.access import Permission, Principal
+from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_fields, check_values, fields_of
@@ -21,7 +22,7 @@ from db.schema_change import SchemaChange, change_schema
 from db.sessions import ReadSession
 from db.values import JSON
 from db.vault import Transaction
-from db.writing import Entry, check_versions, lock, put, remove
+from db.writing import Entry, Spot, check_versions, lock, put, remove
 
 ORDER = Order("integrations", (Integration.name, Integration.id), (str, uuid.UUID))
 
@@ -37,7 +38,7 @@ class IntegrationRow:
     updated_at: datetime
 
 
-def select_integrations(principal: Principal) -> Select[Any]:
+def select_integrations(principal: Principal) -> Select[*tuple[Any, ...]]:
     """The integrations that a caller sees."""
     return select(*_COLUMNS).where(access.integrations_of(principal))
 
@@ -57,7 +58,7 @@ async def integrations_by_id(
     session: ReadSession, principal: Principal, ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, IntegrationRow]:
     """Those of these integrations that are visible and not deleted."""
-    rows = await session.rows(select_integrations(principal).where(Integration.id.in_(list(ids))))
+    rows = await session.rows(select_integrations(principal).where(among(Integration.id, ids)))
     return {row.id: IntegrationRow(*row) for row in rows}
 
 
@@ -82,7 +83,9 @@ async def create_integration(
     row = await _insert(transaction, name, description)
     if checked:
         await transaction.session.execute(insert(ConfigField), [field.row(row.id) for field in checked])
-    await record(transaction.session, transaction.principal, Deed("integration.create", integration_id=row.id))
+    await record(
+        transaction.session, transaction.principal, Deed("integration.create", integration_id=row.id)
+    )
     return row
 
 
@@ -132,9 +135,11 @@ async def set_integration_config(
     expected = version_map(expected_versions, problems, "expectedVersions")
     problems.check()
     current = await lock(transaction, id, [None], {*written, *removed, *expected})
-    wanted = {(None, key): version for key, version in expected.items()}
+    wanted: dict[Spot, int | None] = {(None, key): version for key, version in expected.items()}
     check_versions(current, wanted)
-    await remove(transaction, [current[None, key] for key in removed if (None, key) in current], history.DELETED)
+    await remove(
+        transaction, [current[None, key] for key in removed if (None, key) in current], history.DELETED
+    )
     ids = await put(transaction, entries_of(id, None, fields, written), current, wanted)
     deed = Deed("config.write", integration_id=id, keys=[*written, *removed])
     await record(transaction.session, transaction.principal, deed)
@@ -177,7 +182,9 @@ async def _insert(transaction: Transaction, name: str, description: str | None) 
     return await _named(transaction, insert(Integration).values(values).returning(*_COLUMNS))
 
 
-async def _update(transaction: Transaction, id: uuid.UUID, changes: Mapping[str, str | None]) -> IntegrationRow:
+async def _update(
+    transaction: Transaction, id: uuid.UUID, changes: Mapping[str, str | None]
+) -> IntegrationRow:
     statement = update(Integration).where(Integration.id == id).values(**changes, updated_at=func.now())
     return await _named(transaction, statement.returning(*_COLUMNS))
 

@@ -103,9 +103,7 @@ class Launcher:
         self.servers["PostgreSQL"] = server
         say(f"PostgreSQL keeps its data in {home / 'postgres'}")
         for folder in server.opened:
-            say(
-                f"gave other users search permission (o+x) on {folder}, since PostgreSQL does not run as root"
-            )
+            say(f"gave other users search permission (o+x) on {folder}, since PostgreSQL does not run as root")
         return server.database_url
 
     async def _find_redis(self, home: Path, stack: ExitStack) -> str:
@@ -146,9 +144,7 @@ class Launcher:
             for name, command in self.commands.items()
         ]
         for child in reversed(children):
-            stack.callback(
-                child.stop
-            )  # Called in the order of the commands: the stack is last in, first out.
+            stack.callback(child.stop)  # Called in the order of the commands: the stack is last in, first out.
         for child in children:
             child.start()
         return children
@@ -160,9 +156,7 @@ class Launcher:
             self._refuse_if_stopping()
             tired = [child.name for child in self._children if child.failures >= _GIVES_UP_AFTER]
             if tired or self._loop.time() > deadline:
-                raise SettingsError(
-                    f"the {tired[0] if tired else 'API'} does not start; its own messages are above"
-                )
+                raise SettingsError(f"the {tired[0] if tired else 'API'} does not start; its own messages are above")
 
     async def _tend_until(self, done: Callable[[], bool]) -> None:
         while not done():
@@ -227,9 +221,7 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.listen(1)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        fault = f"port {port} of {host} " + (
-            "is in use" if taken else f"cannot be listened on: {error.strerror}"
-        )
+        fault = f"port {port} of {host} " + ("is in use" if taken else f"cannot be listened on: {error.strerror}")
     else:
         return
     raise SettingsError(f"{fault} (STRONGROOM_HOST, STRONGROOM_PORT)")
@@ -248,9 +240,7 @@ async def answers_ready(host: str, port: int) -> bool:
 async def _ask_ready(host: str, port: int) -> bool:
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(
-            f"GET /readyz HTTP/1.1\r\nHost: {_in_url(host)}:{port}\r\nConnection: close\r\n\r\n".encode()
-        )
+        writer.write(f"GET /readyz HTTP/1.1\r\nHost: {_in_url(host)}:{port}\r\nConnection: close\r\n\r\n".encode())
         status = await reader.readline()
         return status.split()[1:2] == [b"200"]
     finally:

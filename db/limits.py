@@ -69,18 +69,20 @@ def value_map(value: JSON, problems: Problems, *path: str | int) -> Mapping[str,
     if not isinstance(value, dict):
         problems.add("must be an object of keys and values", *path)
         return {}
-    members: dict[str, JSON] = value
-    if len(members) > KEYS_LIMIT:
+    if len(value) > KEYS_LIMIT:
         problems.add(f"must have {KEYS_LIMIT} keys at most", *path)
         return {}
-    return members
+    return value
 
 
 def version_map(value: JSON, problems: Problems, *path: str | int) -> Mapping[str, int | None]:
     """A JSON object of keys and versions; null is no expectation at all."""
-    members = {} if value is None else value_map(value, problems, *path)
-    for key, version in members.items():
-        whole = isinstance(version, int) and not isinstance(version, bool) and 0 <= version < 2**31
-        if version is not None and not whole:
+    versions: dict[str, int | None] = {}
+    for key, version in value_map({} if value is None else value, problems, *path).items():
+        if version is None or (
+            isinstance(version, int) and not isinstance(version, bool) and 0 <= version < 2**31
+        ):
+            versions[key] = version
+        else:
             problems.add("must be a version: a whole number, 0 for none yet", *path, key)
-    return members
+    return versions

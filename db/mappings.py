@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from db import access, history
 from db.access import Permission, Principal
+from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_values, fields_of
@@ -56,7 +57,7 @@ _COLUMNS = (
 )
 
 
-def select_mappings(principal: Principal) -> Select[Any]:
+def select_mappings(principal: Principal) -> Select[*tuple[Any, ...]]:
     """The mappings that a caller sees."""
     return (
         select(*_COLUMNS)
@@ -127,13 +128,15 @@ async def update_mapping(
     if row.organization_id is None and (config is not None or expected_versions is not None):
         problems.add("a fallback mapping has no overrides", "config")
     fields = await fields_of(transaction.session, row.integration_id)
-    values = {} if config is None else value_map(config, problems, "config")
+    values = value_map({} if config is None else config, problems, "config")
     written, removed = check_values(fields, values, problems, "config")
     expected = version_map(expected_versions, problems, "expectedVersions")
     problems.check()
     await _write_overrides(transaction, row, fields, written, removed, expected)
     done = await _update(transaction, row, changes)
-    await record(transaction.session, transaction.principal, _deed("mapping.update", done, [*written, *removed]))
+    await record(
+        transaction.session, transaction.principal, _deed("mapping.update", done, [*written, *removed])
+    )
     return done
 
 
@@ -187,7 +190,7 @@ def _check_all(
         if new.organization_id in written:
             problems.add("names an organization that another mapping names", *here, "organizationId")
         _check_entity(new.entity_id, new.entity_name, problems, *here)
-        values = {} if new.config is None else value_map(new.config, problems, *here, "config")
+        values = value_map({} if new.config is None else new.config, problems, *here, "config")
         some, gone = check_values(fields, values, problems, *here, "config")
         written[new.organization_id] = some
         removed.update((new.organization_id, key) for key in gone)
@@ -239,7 +242,9 @@ def _first_config(fields: Mapping[str, Field], new: NewMapping, problems: Proble
     return written
 
 
-def _check_entity(entity_id: str | None, entity_name: str | None, problems: Problems, *path: str | int) -> None:
+def _check_entity(
+    entity_id: str | None, entity_name: str | None, problems: Problems, *path: str | int
+) -> None:
     if entity_id is None:
         problems.add("must not be null", *path, "entityId")
     problems.name(entity_id, *path, "entityId")
@@ -247,7 +252,10 @@ def _check_entity(entity_id: str | None, entity_name: str | None, problems: Prob
 
 
 async def _clear(
-    transaction: Transaction, integration_id: uuid.UUID, organization_ids: Sequence[uuid.UUID | None], reason: str
+    transaction: Transaction,
+    integration_id: uuid.UUID,
+    organization_ids: Sequence[uuid.UUID | None],
+    reason: str,
 ) -> None:
     """Move all overrides of these organizations into the history, never to return by themselves."""
     owners = [organization_id for organization_id in organization_ids if organization_id is not None]
@@ -278,7 +286,7 @@ async def _lock_organizations(transaction: Transaction, ids: Collection[uuid.UUI
     wanted = sorted({id for id in ids if id is not None})
     statement = (
         select(Organization.id)
-        .where(Organization.id.in_(wanted), access.organizations_of(transaction.principal))
+        .where(among(Organization.id, wanted), access.organizations_of(transaction.principal))
         .order_by(Organization.id)
         .with_for_update(read=True)
     )
@@ -326,7 +334,9 @@ async def _upsert(
     rows = await transaction.session.rows(_UPSERT, parameters)
     by_owner = {row.organization_id: row for row in rows}
     ordered = [by_owner[new.organization_id] for new in wanted]
-    return [MappingRow(*row[:-1]) for row in ordered], [row.organization_id for row in rows if row.inserted]
+    return [MappingRow(*tuple(row)[:-1]) for row in ordered], [
+        row.organization_id for row in rows if row.inserted
+    ]
 
 
 _UPSERT = text("""

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from db import access
 from db.access import Permission, Principal
+from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
 from db.limits import Problems
@@ -29,7 +30,7 @@ class OrganizationRow:
     name: str
 
 
-def select_organizations(principal: Principal) -> Select[Any]:
+def select_organizations(principal: Principal) -> Select[*tuple[Any, ...]]:
     """The organizations that a caller sees."""
     return select(Organization.id, Organization.name).where(access.organizations_of(principal))
 
@@ -47,7 +48,7 @@ async def organizations_by_id(
     session: ReadSession, principal: Principal, ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, OrganizationRow]:
     """Those of these organizations that are visible."""
-    rows = await session.rows(select_organizations(principal).where(Organization.id.in_(list(ids))))
+    rows = await session.rows(select_organizations(principal).where(among(Organization.id, ids)))
     return {row.id: OrganizationRow(*row) for row in rows}
 
 

@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import or_, tuple_
+from sqlalchemy import Uuid, or_, select, tuple_
 
 from db.access import Principal
+from db.arrays import among, rows_of
 from db.configs import select_configs
 from db.crypto.legacy import LegacyKeys
 from db.fields import Field, select_fields, stored_field
@@ -65,10 +66,11 @@ async def _rows(
     session: ReadSession, principal: Principal, mappings: Sequence[MappingRow], *, defaults: bool
 ) -> dict[Owned, dict[str, StoredConfig]]:
     pairs = [(m.integration_id, m.organization_id) for m in mappings if m.organization_id is not None]
-    wanted = tuple_(Config.integration_id, Config.organization_id).in_(pairs)
+    listed = rows_of("pairs", {"i": (Uuid(), [i for i, _ in pairs]), "o": (Uuid(), [o for _, o in pairs])})
+    wanted = tuple_(Config.integration_id, Config.organization_id).in_(select(listed.c.i, listed.c.o))
     if defaults:
         integrations = {mapping.integration_id for mapping in mappings}
-        wanted = or_(wanted, Config.integration_id.in_(integrations) & Config.organization_id.is_(None))
+        wanted = or_(wanted, among(Config.integration_id, integrations) & Config.organization_id.is_(None))
     found: dict[Owned, dict[str, StoredConfig]] = {}
     statement = select_configs(principal).where(wanted).order_by(Config.key)
     for row in map(stored, await session.rows(statement)):
@@ -78,7 +80,7 @@ async def _rows(
 
 
 async def _required(session: ReadSession, integration_ids: set[uuid.UUID]) -> dict[uuid.UUID, list[Field]]:
-    statement = select_fields().where(ConfigField.integration_id.in_(integration_ids), ConfigField.required)
+    statement = select_fields().where(among(ConfigField.integration_id, integration_ids), ConfigField.required)
     found: dict[uuid.UUID, list[Field]] = {}
     for row in await session.rows(statement):
         found.setdefault(row.integration_id, []).append(stored_field(row))

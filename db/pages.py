@@ -30,7 +30,7 @@ class Page(Generic[T]):
     cursors: Sequence[str]
     has_next: bool
     has_previous: bool
-    total: Select[tuple[int]]
+    total: Select[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ class Order:
         """The columns' names."""
         return [column.key for column in self.columns]
 
-    def apply(self, statement: Select[Any], first: int, after: str | None) -> Select[Any]:
+    def apply(
+        self, statement: Select[*tuple[Any, ...]], first: int, after: str | None
+    ) -> Select[*tuple[Any, ...]]:
         """The statement for `first` rows after a cursor, and one more to know whether more follow."""
         if not 1 <= first <= PAGE_LIMIT:
             raise BadInput([Problem(("first",), f"must be between 1 and {PAGE_LIMIT}")])
@@ -59,8 +61,7 @@ class Order:
 
     def cursor(self, *values: object) -> str:
         """The cursor of a row with these sort values."""
-        shown = [value.isoformat() if isinstance(value, datetime) else value for value in values]
-        text = dump([self.kind, *(str(v) if isinstance(v, uuid.UUID) else v for v in shown)])
+        text = dump([self.kind, *map(_show, values)])
         return base64.urlsafe_b64encode(text.encode()).decode()
 
     def _read(self, cursor: str) -> list[Any]:
@@ -75,7 +76,7 @@ class Order:
 
 async def read_page(
     session: ReadSession,
-    statement: Select[Any],
+    statement: Select[*tuple[Any, ...]],
     order: Order,
     first: int,
     after: str | None,
@@ -91,6 +92,12 @@ async def read_page(
         has_previous=after is not None,
         total=select(func.count()).select_from(statement.order_by(None).subquery()),
     )
+
+
+def _show(value: object) -> str | int:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, int) else str(value)
 
 
 def _convert(value: Any, wanted: type) -> Any:

@@ -65,9 +65,7 @@ def connect(redis_url: str) -> ArqRedis:
     """
     from_url = cast("Any", ConnectionPool).from_url
     pool: ConnectionPool = from_url(redis_url, socket_connect_timeout=_PATIENCE, socket_timeout=10)
-    redis = ArqRedis(
-        pool, job_serializer=serialize, job_deserializer=deserialize, default_queue_name=QUEUE
-    )
+    redis = ArqRedis(pool, job_serializer=serialize, job_deserializer=deserialize, default_queue_name=QUEUE)
     redis.auto_close_connection_pool = True
     return redis
 

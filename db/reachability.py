@@ -36,9 +36,7 @@ async def check_postgres(database_url: str) -> None:
 def refuse_old_postgres(major: int) -> None:
     """SettingsError for a PostgreSQL that lacks what the tables need."""
     if major < _OLDEST_POSTGRES:
-        raise SettingsError(
-            f"PostgreSQL {major} is too old: {_OLDEST_POSTGRES} or newer is needed (DATABASE_URL)"
-        )
+        raise SettingsError(f"PostgreSQL {major} is too old: {_OLDEST_POSTGRES} or newer is needed (DATABASE_URL)")
 
 
 async def check_redis(redis_url: str) -> None:
@@ -63,9 +61,8 @@ def refuse_old_redis(version: str) -> None:
 
 
 async def _ask_redis(redis_url: str) -> str:
-    client = cast("Any", redis.asyncio.from_url)(
-        redis_url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE
-    )
+    connect = cast("Any", redis.asyncio).from_url
+    client = connect(redis_url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
     try:
         about: dict[str, Any] = await client.info("server")
         return str(about.get("redis_version", ""))

@@ -7,7 +7,7 @@ fitness or opening is judged: there is no falling back, and a shadowed value is 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -155,9 +155,7 @@ def _add(merged: _Merged, layer: Row[Any], config: StoredConfig, judged: Judgeme
 
 def _data_key(layer: Row[Any], vault: Vault) -> DataKey | None:
     try:
-        return vault.data_keys.open(
-            layer.data_key_id, layer.data_key_scope, layer.root_key_id, layer.wrapped
-        )
+        return vault.data_keys.open(layer.data_key_id, layer.data_key_scope, layer.root_key_id, layer.wrapped)
     except SealError:
         return None
 
@@ -184,7 +182,7 @@ def _stored(row: Row[Any]) -> StoredConfig:
     )
 
 
-_NEVER: Final = datetime.min
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 _RESOLVE: Final = text("""
 WITH i AS (

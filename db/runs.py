@@ -28,7 +28,7 @@ from db.models import (
     QuarantinedConfig,
 )
 from db.pages import Order, Page, read_page
-from db.sessions import ReadSession
+from db.sessions import ReadSession, WriteSession
 from db.vault import Transaction
 
 BATCH_LIMIT: Final = 10_000
@@ -36,9 +36,7 @@ RATE_LIMIT: Final = 1_000_000
 STALE_SECONDS: Final = 3
 """A slice whose worker was not heard of for so long belongs to nobody, unless that worker holds its lock."""
 
-ORDER: Final = Order(
-    "backfill runs", (BackfillRun.created_at, BackfillRun.id), (datetime, uuid.UUID), descending=True
-)
+ORDER: Final = Order("backfill runs", (BackfillRun.created_at, BackfillRun.id), (datetime, uuid.UUID), descending=True)
 QUARANTINE_ORDER: Final = Order(
     "quarantine", (QuarantinedConfig.since, QuarantinedConfig.config_id), (datetime, uuid.UUID)
 )
@@ -157,9 +155,7 @@ async def find_run(session: ReadSession, principal: Principal, id: uuid.UUID) ->
     return await _read_run(session, id)
 
 
-async def list_runs(
-    session: ReadSession, principal: Principal, first: int, after: str | None
-) -> Page[RunRow]:
+async def list_runs(session: ReadSession, principal: Principal, first: int, after: str | None) -> Page[RunRow]:
     """One page of runs, newest first."""
     _require_operator(principal)
     return await read_page(session, _select_runs(), ORDER, first, after, _run)
@@ -180,9 +176,7 @@ async def list_quarantine(
         .join(Config, Config.id == QuarantinedConfig.config_id)
         .where(access.configs_of(principal))
     )
-    return await read_page(
-        session, statement, QUARANTINE_ORDER, first, after, lambda row: QuarantinedRow(*row)
-    )
+    return await read_page(session, statement, QUARANTINE_ORDER, first, after, lambda row: QuarantinedRow(*row))
 
 
 async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
@@ -198,13 +192,13 @@ async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
         raise Conflict(f"cannot {move} a run that is {status}", {"status": status.upper()})
     await session.execute(update(BackfillRun).where(BackfillRun.id == id).values(status=wanted.value))
     if wanted is BackfillStatus.CANCELLING:
-        await finish_cancelling(transaction, id)
+        await finish_cancelling(session, id)
     deed = Deed(f"backfill.{move}", detail={"run": str(id)})
     await record(session, transaction.principal, deed)
     return await _read_run(session, id)
 
 
-async def finish_cancelling(transaction: Transaction, id: uuid.UUID) -> None:
+async def finish_cancelling(session: WriteSession, id: uuid.UUID) -> None:
     """Take a run from CANCELLING to CANCELLED, if nobody works on it any more."""
     worked_on = exists().where(
         BackfillSlice.run_id == id,
@@ -217,23 +211,19 @@ async def finish_cancelling(transaction: Transaction, id: uuid.UUID) -> None:
         .where(BackfillRun.id == id, BackfillRun.status == BackfillStatus.CANCELLING.value, ~worked_on)
         .values(status=BackfillStatus.CANCELLED.value, finished_at=func.now())
     )
-    await transaction.session.execute(statement)
+    await session.execute(statement)
 
 
 async def _refuse_second(transaction: Transaction, kind: BackfillKind) -> None:
     active = [status.value for status in ACTIVE]
-    statement = select(BackfillRun.id, BackfillRun.kind, BackfillRun.status).where(
-        BackfillRun.status.in_(active)
-    )
+    statement = select(BackfillRun.id, BackfillRun.kind, BackfillRun.status).where(BackfillRun.status.in_(active))
     other = await transaction.session.first(statement)
     if other is None:
         return
     told = {"runId": str(other.id), "kind": other.kind.upper(), "status": other.status.upper()}
     if other.kind == kind:
         raise Conflict(f"run {other.id} of the same kind is {other.status}", told)
-    raise Conflict(
-        f"a run of another kind is in the way: {other.kind.upper()} {other.id} is {other.status}", told
-    )
+    raise Conflict(f"a run of another kind is in the way: {other.kind.upper()} {other.id} is {other.status}", told)
 
 
 def _check_range(problems: Problems, value: int | None, limit: int, name: str) -> None:
@@ -253,7 +243,7 @@ async def _read_run(session: ReadSession, id: uuid.UUID) -> RunRow:
     return _run(row)
 
 
-def _select_runs() -> Select[Any]:
+def _select_runs() -> Select[*tuple[Any, ...]]:
     sums = (
         select(
             *(
@@ -270,9 +260,7 @@ def _select_runs() -> Select[Any]:
         .where(BackfillSlice.run_id == BackfillRun.id)
         .lateral("sums")
     )
-    seconds = func.extract(
-        "epoch", func.coalesce(BackfillRun.finished_at, func.now()) - BackfillRun.started_at
-    )
+    seconds = func.extract("epoch", func.coalesce(BackfillRun.finished_at, func.now()) - BackfillRun.started_at)
     return select(
         BackfillRun.id,
         BackfillRun.kind,

@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, text, update
 
 from db import history
 from db.access import Permission
+from db.arrays import among
 from db.audit import Deed, record
 from db.fields import Field, fields_of
 from db.history import PastValue, history_place, open_past, select_history
@@ -75,7 +76,9 @@ class _Plan:
         return [key for key in both if self.after[key].type is not self.before[key].type]
 
 
-async def change_schema(transaction: Transaction, integration_id: uuid.UUID, fields: Sequence[Field]) -> SchemaChange:
+async def change_schema(
+    transaction: Transaction, integration_id: uuid.UUID, fields: Sequence[Field]
+) -> SchemaChange:
     """Make `fields` the integration's full schema. The integration is locked; the fields have been checked."""
     before = await fields_of(transaction.session, integration_id)
     after = {f.key: replace(f, id=before[f.key].id if f.key in before else uuid.uuid4()) for f in fields}
@@ -94,12 +97,14 @@ async def change_schema(transaction: Transaction, integration_id: uuid.UUID, fie
     return SchemaChange(len(plan.migrated) + len(plan.adopted), len(gone), len(plan.restored))
 
 
-async def _lock_rows(transaction: Transaction, integration_id: uuid.UUID, keys: Sequence[str]) -> list[StoredConfig]:
+async def _lock_rows(
+    transaction: Transaction, integration_id: uuid.UUID, keys: Sequence[str]
+) -> list[StoredConfig]:
     if not keys:
         return []
     statement = (
         select_stored()
-        .where(Config.integration_id == integration_id, Config.key.in_(keys))
+        .where(Config.integration_id == integration_id, among(Config.key, keys))
         .order_by(Config.organization_id, Config.key)
         .with_for_update(of=Config)
     )
@@ -159,7 +164,7 @@ async def _plan_return(
     statement = select_history().where(
         ConfigVersion.returns,
         ConfigVersion.integration_id == plan.integration_id,
-        ConfigVersion.key.in_(plan.added),
+        among(ConfigVersion.key, plan.added),
     )
     found = [PastValue(*row) for row in await transaction.session.rows(statement)]
     newest = {(past.organization_id, past.key): past for past in sorted(found, key=lambda past: past.version)}
@@ -179,7 +184,9 @@ def _plan_returning(plan: _Plan, past: PastValue, opened: Opened | Shut) -> None
         value = convert(opened.value, wanted.type)
     except Unfit as error:
         where = f"version {past.version} of organization {past.organization_id or 'none (the default)'}"
-        plan.problems.add(f"a returning value does not fit: {where} {error}", "configSchema", wanted.position, "type")
+        plan.problems.add(
+            f"a returning value does not fit: {where} {error}", "configSchema", wanted.position, "type"
+        )
         return
     entry = _entry(plan, past.organization_id, wanted, value)
     plan.restored.append(replace(entry, description=past.description, keeps_description=False))
@@ -198,8 +205,10 @@ async def _check(transaction: Transaction, plan: _Plan) -> None:
 async def _write_fields(transaction: Transaction, plan: _Plan) -> None:
     if plan.dropped:
         ids = [plan.before[key].id for key in plan.dropped]
-        await transaction.session.execute(delete(ConfigField).where(ConfigField.id.in_(ids)))
-    kept = [plan.after[key] for key in plan.after if key in plan.before and plan.after[key] != plan.before[key]]
+        await transaction.session.execute(delete(ConfigField).where(among(ConfigField.id, ids)))
+    kept = [
+        plan.after[key] for key in plan.after if key in plan.before and plan.after[key] != plan.before[key]
+    ]
     for wanted in kept:
         row = wanted.row(plan.integration_id)
         await transaction.session.execute(update(ConfigField).where(ConfigField.id == wanted.id).values(row))
@@ -209,7 +218,7 @@ async def _write_fields(transaction: Transaction, plan: _Plan) -> None:
         # One return only: what comes back now, or could not, does not come back with a later field.
         await transaction.session.execute(
             update(ConfigVersion)
-            .where(ConfigVersion.integration_id == plan.integration_id, ConfigVersion.key.in_(plan.added))
+            .where(ConfigVersion.integration_id == plan.integration_id, among(ConfigVersion.key, plan.added))
             .where(ConfigVersion.returns)
             .values(returns=False)
         )
@@ -222,7 +231,7 @@ async def _seal_history(transaction: Transaction, plan: _Plan) -> None:
         return
     statement = select_history().where(
         ConfigVersion.integration_id == plan.integration_id,
-        ConfigVersion.key.in_(changed),
+        among(ConfigVersion.key, changed),
         ConfigVersion.sealed.is_(None),
     )
     found = [PastValue(*row) for row in await transaction.session.rows(statement)]

@@ -62,11 +62,6 @@ class Settings:
             self.legacy_secret_key_info,
         )
 
-    @property
-    def root_keys_path(self) -> Path:
-        """Where the root keyring is kept when the environment names none."""
-        return self.home / "root.keys"
-
 
 _NAMES: Final = (
     "DATABASE_URL",

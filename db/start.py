@@ -71,12 +71,15 @@ def make_vault(settings: Settings, keyring: RootKeyring) -> Vault:
 
 async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
     """Refuse a keyring that lacks a root key which the database needs, or that has another key under its id."""
-    counts = await session.rows(select(DataKey.root_key_id, func.count()).group_by(DataKey.root_key_id))
-    lacking = {root_key_id: count for root_key_id, count in counts if root_key_id not in keyring.ids}
+    statement = select(DataKey.root_key_id, func.count().label("keys")).group_by(DataKey.root_key_id)
+    counts = await session.rows(statement)
+    lacking = {row.root_key_id: row.keys for row in counts if row.root_key_id not in keyring.ids}
     if lacking:
-        told = ", ".join(f"{root_key_id} ({count} data keys)" for root_key_id, count in sorted(lacking.items()))
+        told = ", ".join(
+            f"{root_key_id} ({count} data keys)" for root_key_id, count in sorted(lacking.items())
+        )
         raise SettingsError(f"the root keyring lacks keys that the database is sealed with: {told}")
-    for root_key_id, _ in counts:
+    for root_key_id in (row.root_key_id for row in counts):
         row = await session.first(
             select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
             .where(DataKey.root_key_id == root_key_id)
@@ -104,7 +107,9 @@ async def _create_keyring(path: Path, session: ReadSession, *, create: bool) -> 
             "set STRONGROOM_ROOT_KEYS, or put the keyring file back"
         )
     if not create:
-        raise SettingsError(f"there is no root keyring: set STRONGROOM_ROOT_KEYS, or make {path} with `make run`")
+        raise SettingsError(
+            f"there is no root keyring: set STRONGROOM_ROOT_KEYS, or make {path} with `make run`"
+        )
     return RootKeyring.create(path)
 
 

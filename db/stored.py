@@ -30,7 +30,7 @@ class StoredConfig:
     organization_id: uuid.UUID | None
     key: str
     config_type: ConfigType
-    value: dict[str, Any] | JSON
+    value: JSON
     sealed: bytes | None
     data_key_id: uuid.UUID | None
     legacy: bool
@@ -117,7 +117,9 @@ def judge(row: StoredConfig, legacy_keys: LegacyKeys) -> Judgement:
     return judge_value(row.raw, row.type, legacy_keys if row.legacy else None, unknown=row.is_unknown)
 
 
-def judge_value(raw: JSON, config_type: ConfigType, legacy_keys: LegacyKeys | None, *, unknown: bool) -> Judgement:
+def judge_value(
+    raw: JSON, config_type: ConfigType, legacy_keys: LegacyKeys | None, *, unknown: bool
+) -> Judgement:
     """What an unsealed value is under a type; with legacy keys it is older software's, and may be a token."""
     if is_empty(raw):
         return Absent()
@@ -131,9 +133,7 @@ def judge_value(raw: JSON, config_type: ConfigType, legacy_keys: LegacyKeys | No
         return Misfit(f"does not fit its type {config_type}: {error}")
 
 
-def winner(
-    layers: Iterable[StoredConfig], legacy_keys: LegacyKeys
-) -> tuple[StoredConfig, Judgement] | None:
+def winner(layers: Iterable[StoredConfig], legacy_keys: LegacyKeys) -> tuple[StoredConfig, Judgement] | None:
     """The layer that counts, override before default: the first that is not absent. Its fitness is not asked."""
     for row in layers:
         judged = judge(row, legacy_keys)
@@ -145,8 +145,7 @@ def winner(
 def unwrap(value: JSON) -> JSON:
     """The value in `{"value": …}`; any other shape of older software is the value itself, `{}` is none."""
     if isinstance(value, dict) and (not value or "value" in value):
-        members: dict[str, JSON] = value
-        return members.get("value")
+        return value.get("value")
     return value
 
 
@@ -158,7 +157,7 @@ def wrap(value: JSON) -> dict[str, JSON]:
 SchemaField = aliased(ConfigField)
 
 
-def select_stored() -> Select[Any]:
+def select_stored() -> Select[*tuple[Any, ...]]:
     """The columns of StoredConfig; callers add the gate and their filter."""
     return select(
         Config.id,

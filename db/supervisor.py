@@ -72,9 +72,7 @@ class Child:
     def _spawn(self) -> None:
         # Killed, not asked, when the launcher is killed: its servers go at the same moment, and a worker that
         # waits for them would outlive it.
-        self._process = spawn(
-            self._command, folder=self._folder, environ=self._environ, last_word=signal.SIGKILL
-        )
+        self._process = spawn(self._command, folder=self._folder, environ=self._environ, last_word=signal.SIGKILL)
         self._started_at = time.monotonic()
         _write_note(self._note, self._process.pid)
 

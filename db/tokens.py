@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from db import access
 from db.access import EVERYTHING, Limit, Permission, Principal
+from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Forbidden, NotFound, Unauthenticated
 from db.limits import Problems, identifier
@@ -70,7 +72,9 @@ class Authenticator:
         if not _SHORTEST <= len(token) <= _LONGEST or not token.isascii():
             raise Unauthenticated
         wanted, asked = hash_token(token), time.monotonic()
-        row = await session.first(select(*_COLUMNS).where(Token.secret_hash == wanted, Token.revoked_at.is_(None)))
+        row = await session.first(
+            select(*_COLUMNS).where(Token.secret_hash == wanted, Token.revoked_at.is_(None))
+        )
         if row is None or not hmac.compare_digest(row.secret_hash, wanted):
             raise Unauthenticated
         principal = check_expiry(principal_of(row))
@@ -120,7 +124,9 @@ async def create_token(transaction: Transaction, new: NewToken) -> tuple[uuid.UU
         raise Forbidden("a token grants only within its own permissions, limits and expiry")
     token = generate_token()
     await transaction.session.execute(insert(Token), [_row(granted, new.permissions, token, principal.name)])
-    await record(transaction.session, principal, Deed("token.create", detail={"token": str(granted.token_id)}))
+    await record(
+        transaction.session, principal, Deed("token.create", detail={"token": str(granted.token_id)})
+    )
     return granted.token_id, token
 
 
@@ -137,15 +143,12 @@ async def revoke_token(transaction: Transaction, id: uuid.UUID) -> None:
 
 async def replace_admin_token(transaction: Transaction, token: str) -> None:
     """Make `token` the only admin token; the one before it no longer holds."""
-    hashed = hash_token(token)
-    existing = await transaction.session.scalar(
-        select(Token.id).where(Token.secret_hash == hashed, Token.is_admin, Token.revoked_at.is_(None))
-    )
-    await transaction.session.execute(delete(Token).where(Token.is_admin, Token.secret_hash != hashed))
-    if existing is None:
-        admin = Principal(uuid.uuid4(), "admin", frozenset(Permission))
-        row = _row(admin, [EVERYTHING], token, "start-up") | {"is_admin": True}
-        await transaction.session.execute(insert(Token), [row])
+    admin = Principal(uuid.uuid4(), "admin", frozenset(Permission))
+    row = _row(admin, [EVERYTHING], token, "start-up") | {"is_admin": True, "revoked_at": None}
+    await transaction.session.execute(delete(Token).where(Token.is_admin, Token.secret_hash != row["secret_hash"]))
+    anew = {key: value for key, value in row.items() if key not in ("id", "secret_hash")}
+    statement = insert(Token).values(row).on_conflict_do_update(index_elements=[Token.secret_hash], set_=anew)
+    await transaction.session.execute(statement)
 
 
 async def has_admin_token(session: ReadSession) -> bool:
@@ -190,7 +193,7 @@ async def _organization_ids(transaction: Transaction, given: Sequence[str] | Non
         return None
     wanted = {identifier(id, "organizationIds", index) for index, id in enumerate(given)}
     statement = select(Organization.id).where(
-        Organization.id.in_(wanted), access.organizations_of(transaction.principal)
+        among(Organization.id, wanted), access.organizations_of(transaction.principal)
     )
     found = {row.id for row in await transaction.session.rows(statement)}
     if wanted - found:
@@ -202,7 +205,7 @@ async def _integration_ids(transaction: Transaction, names: Sequence[str] | None
     if names is None:
         return None
     statement = select(Integration.id, Integration.name).where(
-        Integration.name.in_(set(names)), access.integrations_of(transaction.principal)
+        among(Integration.name, set(names)), access.integrations_of(transaction.principal)
     )
     found = {row.name: row.id for row in await transaction.session.rows(statement)}
     if set(names) - set(found):

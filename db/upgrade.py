@@ -1,5 +1,6 @@
 """Migrations: bring a database to the newest revision, or tell that it is not there."""
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +46,13 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+@cache
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
 def _is_current(connection: Connection) -> bool:
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = _head()
     return _migration_context(connection).get_current_revision() == head
 
 

@@ -8,10 +8,10 @@ import json
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, NoReturn, TypeAlias
 
-JSON = Any
-"""A JSON value: None, bool, int, float, str, list or dict with text keys."""
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+"""A JSON value."""
 
 MASK: Final = "[SECRET]"
 """What every list shows in place of a secret; never accepted as one."""
@@ -63,8 +63,7 @@ def fits_options(value: JSON, options: Sequence[str] | None) -> bool:
     if not options:
         return True
     if isinstance(value, list):
-        elements: list[JSON] = value
-        return all(fits_options(element, options) for element in elements)
+        return all(fits_options(element, options) for element in value)
     return (value if isinstance(value, str) else dump(value)) in options
 
 
@@ -80,9 +79,9 @@ def _text(value: JSON) -> str:
 
 
 def _whole_number(value: JSON) -> int:
-    if isinstance(value, str) and _WHOLE.fullmatch(value) and value != "-0":
-        value = int(value)
-    elif isinstance(value, float) and value.is_integer():
+    if (isinstance(value, str) and _WHOLE.fullmatch(value) and value != "-0") or (
+        isinstance(value, float) and value.is_integer()
+    ):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value in _INT64:
         return value
@@ -109,7 +108,7 @@ def _structure(value: JSON) -> JSON:
     return parsed if storable(parsed) else value
 
 
-def _refuse_constant(name: str) -> JSON:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
@@ -124,11 +123,9 @@ def _storable(value: JSON, levels: int) -> bool:
     if levels == 0 and isinstance(value, list | dict):
         return False
     if isinstance(value, list):
-        elements: list[JSON] = value
-        return all(_storable(element, levels - 1) for element in elements)
+        return all(_storable(element, levels - 1) for element in value)
     if isinstance(value, dict):
-        members: dict[str, JSON] = value
-        return all(_storable(k, levels) and _storable(v, levels - 1) for k, v in members.items())
+        return all(_storable(k, levels) and _storable(v, levels - 1) for k, v in value.items())
     return not isinstance(value, float) or value - value == 0.0
 
 

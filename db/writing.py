@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Boolean, Row, column, delete, text, update
 
 from db import history
+from db.arrays import among
 from db.crypto.data_keys import Scope
 from db.crypto.sealing import DataKey, Place, Purpose
 from db.errors import Conflict
@@ -52,13 +53,15 @@ async def lock(
 ) -> dict[Spot, StoredConfig]:
     """The rows of these organizations and keys (None: all keys), locked in the common order."""
     ids = [organization_id for organization_id in organization_ids if organization_id is not None]
-    in_scope = Config.organization_id.in_(ids)
+    in_scope = among(Config.organization_id, ids)
     if None in organization_ids:
         in_scope = in_scope | Config.organization_id.is_(None) if ids else Config.organization_id.is_(None)
-    at = Config.integration_id.is_(None) if integration_id is None else Config.integration_id == integration_id
+    at = (
+        Config.integration_id.is_(None) if integration_id is None else Config.integration_id == integration_id
+    )
     statement = select_stored().where(at, in_scope)
     if keys is not None:
-        statement = statement.where(Config.key.in_(list(keys)))
+        statement = statement.where(among(Config.key, keys))
     ordered = statement.order_by(Config.organization_id, Config.key).with_for_update(of=Config)
     rows = [stored(row) for row in await transaction.session.rows(ordered)]
     return {(row.organization_id, row.key): row for row in rows}
@@ -124,7 +127,7 @@ async def remove(
     """Move rows into the history."""
     if rows:
         await history.keep(transaction, rows, reason, returns=returns)
-        await transaction.session.execute(delete(Config).where(Config.id.in_([row.id for row in rows])))
+        await transaction.session.execute(delete(Config).where(among(Config.id, [row.id for row in rows])))
 
 
 def columns(entries: Sequence[Entry], sealers: Mapping[Scope, DataKey]) -> dict[str, list[Any]]:
@@ -137,7 +140,9 @@ def columns(entries: Sequence[Entry], sealers: Mapping[Scope, DataKey]) -> dict[
         "keys": [entry.key for entry in entries],
         "values": [None if _is_secret(entry) else dump(wrap(entry.value)) for entry in entries],
         "sealed": sealed,
-        "data_key_ids": [sealers[entry.organization_id].id if _is_secret(entry) else None for entry in entries],
+        "data_key_ids": [
+            sealers[entry.organization_id].id if _is_secret(entry) else None for entry in entries
+        ],
         "types": [entry.type.value for entry in entries],
         "field_ids": [entry.field_id for entry in entries],
         "descriptions": [entry.description for entry in entries],
@@ -175,10 +180,10 @@ async def _update(
 
 def _raced(row: Row[Any], entry: Entry) -> StoredConfig:
     """A row that another transaction inserted first, under the schema that this one has locked."""
-    *config, _ = row
     # The schema is locked: a field of this entry is the field of that row.
     field_type = entry.type if entry.field_id is not None else None
-    return StoredConfig(*config, entry.field_id, field_type)
+    config = {name: value for name, value in row._mapping.items() if name != "inserted"}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - SQLAlchemy's documented accessor
+    return StoredConfig(**config, schema_field_id=entry.field_id, field_type=field_type)
 
 
 def _is_secret(entry: Entry) -> bool:
@@ -202,7 +207,8 @@ _UNNEST = """
             description, keeps_description)
 """
 
-_INSERT: Final = text(f"""
+_INSERT: Final = text(
+    f"""
 INSERT INTO configs AS c (
     id, organization_id, integration_id, key, value, sealed, data_key_id, config_type, field_id, description,
     legacy, version, updated_by
@@ -241,7 +247,8 @@ RETURNING c.id, c.integration_id, c.organization_id, c.key, c.config_type, c.val
 )
 """Inserts; where another transaction was first, it locks and returns that transaction's row as it is."""
 
-_UPDATE: Final = text(f"""
+_UPDATE: Final = text(
+    f"""
 UPDATE configs AS c
 SET value = u.value, sealed = u.sealed, data_key_id = u.data_key_id, config_type = u.config_type,
     field_id = u.field_id, legacy = false, version = c.version + 1, updated_at = now(),

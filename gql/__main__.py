@@ -60,7 +60,9 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
             )
             await uvicorn.Server(config).serve(sockets=[listening])
     except (SQLAlchemyError, OSError) as error:
-        raise SettingsError(f"the database cannot be used ({type(error).__name__}); see `python -m db upgrade`") from None
+        raise SettingsError(
+            f"the database cannot be used ({type(error).__name__}); see `python -m db upgrade`"
+        ) from None
     finally:
         listening.close()
 

@@ -1,6 +1,6 @@
 """The ASGI application: GraphQL, health, and the pages that need no internet."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -8,10 +8,13 @@ from typing import Final
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from db.audit import AuditBuffer
 from db.queue import Queue
@@ -22,13 +25,14 @@ from db.tokens import Authenticator
 from db.upgrade import is_current
 from gql.context import Service, open_context
 from gql.http import GraphQLEndpoint
+from gql.replies import Guard, answer_http_exception
 from gql.schema import schema
 
 _STATIC: Final = Path(__file__).parent / "static"
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, database_url: str, redis_url: str) -> AsyncIterator[Service]:
+async def open_service(settings: Settings, database_url: str, redis_url: str) -> AsyncGenerator[Service]:
     """The parts of the API, until the block ends. Raises SettingsError when the keyring does not fit."""
     database = Database(database_url)
     try:
@@ -57,17 +61,13 @@ def make_app(service: Service) -> Starlette:
             Route("/readyz", _Readiness(service)),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
-        exception_handlers={404: _not_found, 405: _not_found},
+        middleware=[Middleware(Guard)],
+        exception_handlers={HTTPException: answer_http_exception},
     )
 
 
 async def _alive(request: Request) -> JSONResponse:
     return JSONResponse({"status": "alive"})
-
-
-async def _not_found(request: Request, error: Exception) -> JSONResponse:
-    refusal = {"message": "nothing is served here", "extensions": {"code": "NOT_FOUND"}}
-    return JSONResponse({"errors": [refusal]}, status_code=getattr(error, "status_code", 404))
 
 
 class _Readiness:
@@ -76,11 +76,12 @@ class _Readiness:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def __call__(self, scope: object, receive: object, send: object) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         lacking = await self._lacking()
         body = {"status": "ready"} if not lacking else {"status": "not ready", "lacking": lacking}
         response = JSONResponse(body, status_code=503 if lacking else 200)
-        await response(scope, receive, send)  # type: ignore[arg-type]
+        await response(scope, receive, send)
 
     async def _lacking(self) -> list[str]:
         lacking: list[str] = []

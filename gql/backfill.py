@@ -7,12 +7,11 @@ import strawberry
 from db import runs as rules
 from db.errors import NotFound
 from db.limits import identifier
-from db.models import BackfillKind
 from gql.arguments import After, First, Id
 from gql.configs import Config, show_config
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
-from gql.enums import BackfillKindEnum, BackfillStatusEnum
+from gql.enums import BackfillKind, BackfillStatus
 
 
 @strawberry.type(description="One run of a backfill. It goes on without its caller; poll it for progress.")
@@ -20,10 +19,12 @@ class BackfillRun:
     """One run of a backfill."""
 
     id: strawberry.ID = strawberry.field(description="Its UUID.")
-    kind: BackfillKindEnum = strawberry.field(description="What it does.")
-    status: BackfillStatusEnum = strawberry.field(description="Where it stands.")
+    kind: BackfillKind = strawberry.field(description="What it does.")
+    status: BackfillStatus = strawberry.field(description="Where it stands.")
     dry_run: bool = strawberry.field(description="Whether it changes nothing and only counts.")
-    total: int = strawberry.field(description="How many rows it will look at; 0 until a worker has planned it.")
+    total: int = strawberry.field(
+        description="How many rows it will look at; 0 until a worker has planned it."
+    )
     processed: int = strawberry.field(description="How many rows it has looked at.")
     changed: int = strawberry.field(description="How many rows it sealed, converted or typed.")
     skipped: int = strawberry.field(description="How many rows were as they should be.")
@@ -94,9 +95,11 @@ def show_quarantined(row: rules.QuarantinedRow) -> QuarantinedRow:
 class StartBackfillInput:
     """A run to start."""
 
-    kind: BackfillKindEnum | None = strawberry.field(default=BackfillKind.SEAL, description="What it does.")
+    kind: BackfillKind | None = strawberry.field(default=BackfillKind.SEAL, description="What it does.")
     dry_run: bool | None = strawberry.field(default=False, description="Change nothing, and count the same.")
-    batch_size: int | None = strawberry.field(default=None, description="Rows of one transaction; null adapts.")
+    batch_size: int | None = strawberry.field(
+        default=None, description="Rows of one transaction; null adapts."
+    )
     max_rows_per_second: int | None = strawberry.field(
         default=None, description="Of all workers together; null is no limit."
     )
@@ -175,7 +178,9 @@ class BackfillMutation:
         await info.context.service.queue.enqueue_run(run.id)
         return show_run(run)
 
-    @strawberry.mutation(description="End a run within one batch; what is done stays done. Needs backfill:run.")
+    @strawberry.mutation(
+        description="End a run within one batch; what is done stays done. Needs backfill:run."
+    )
     async def cancel_backfill(self, info: GraphQLInfo, id: Id) -> BackfillRun:
         """End a run."""
         wanted = identifier(id, "id")

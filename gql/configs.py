@@ -4,7 +4,6 @@ import uuid
 from datetime import datetime
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db import configs as rules
 from db import integrations as integration_rules
@@ -15,10 +14,11 @@ from db.stored import StoredConfig
 from gql.arguments import After, First, Id
 from gql.connections import Connection, connect
 from gql.context import Context, GraphQLInfo
-from gql.enums import ConfigScope, ConfigTypeEnum, ScopeFilterEnum
+from gql.enums import ConfigScope, ConfigType, ScopeFilter
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
 from gql.permissions import MayReveal
+from gql.scalars import JSON
 
 
 @strawberry.type(description="An earlier value of a config.")
@@ -26,7 +26,7 @@ class ConfigVersion:
     """An earlier value of a config."""
 
     version: int = strawberry.field(description="Which version it was.")
-    type: ConfigTypeEnum = strawberry.field(description="What its value was.")
+    type: ConfigType = strawberry.field(description="What its value was.")
     value: JSON | None = strawberry.field(description="The value, or [SECRET] for what was or is a secret.")
     changed_at: datetime = strawberry.field(description="When this version was written.")
     changed_by: str = strawberry.field(description="Who wrote this version.")
@@ -49,8 +49,10 @@ class Config:
         """Its key."""
         return self.row.key
 
-    @strawberry.field(description="Its effective type: that of its integration's schema, whatever the row says.")
-    def type(self) -> ConfigTypeEnum:
+    @strawberry.field(
+        description="Its effective type: that of its integration's schema, whatever the row says."
+    )
+    def type(self) -> ConfigType:
         """Its effective type."""
         return self.row.type
 
@@ -170,12 +172,16 @@ async def load_config(context: Context, id: uuid.UUID) -> Config:
 class ConfigFilter:
     """What a list of configs is narrowed to."""
 
-    scope: ScopeFilterEnum | None = strawberry.field(
-        default=rules.ScopeFilter.ORGANIZATION_AND_GLOBAL, description="Which scopes to show."
+    scope: ScopeFilter | None = strawberry.field(
+        default=ScopeFilter.ORGANIZATION_AND_GLOBAL, description="Which scopes to show."
     )
-    organization_id: strawberry.ID | None = strawberry.field(default=None, description="What `scope` is relative to.")
-    integration_id: strawberry.ID | None = strawberry.field(default=None, description="Only of this integration.")
-    type: ConfigTypeEnum | None = strawberry.field(default=None, description="Only of this effective type.")
+    organization_id: strawberry.ID | None = strawberry.field(
+        default=None, description="What `scope` is relative to."
+    )
+    integration_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Only of this integration."
+    )
+    type: ConfigType | None = strawberry.field(default=None, description="Only of this effective type.")
     key_contains: str | None = strawberry.field(
         default=None, description="Only keys with this text in them, in upper or lower case."
     )
@@ -184,9 +190,13 @@ class ConfigFilter:
         """The filter of the rules."""
         organization, integration = self.organization_id, self.integration_id
         return rules.Filter(
-            scope=self.scope or rules.ScopeFilter.ORGANIZATION_AND_GLOBAL,
-            organization_id=None if organization is None else identifier(organization, "filter", "organizationId"),
-            integration_id=None if integration is None else identifier(integration, "filter", "integrationId"),
+            scope=self.scope or ScopeFilter.ORGANIZATION_AND_GLOBAL,
+            organization_id=None
+            if organization is None
+            else identifier(organization, "filter", "organizationId"),
+            integration_id=None
+            if integration is None
+            else identifier(integration, "filter", "integrationId"),
             type=self.type,
             key_contains=self.key_contains,
         )
@@ -207,11 +217,17 @@ class SetIntegrationConfigInput:
 class SetConfigInput:
     """A standalone config to write."""
 
-    organization_id: strawberry.ID | None = strawberry.field(default=None, description="Null for a global config.")
+    organization_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Null for a global config."
+    )
     key: str = strawberry.field(description="Its key: 1 to 255 characters.")
-    type: ConfigTypeEnum = strawberry.field(description="What its value is.")
-    value: JSON | None = strawberry.field(default=None, description="The value; empty is refused, use deleteConfig.")
-    description: str | None = strawberry.field(default=strawberry.UNSET, description="For people; null clears it.")
+    type: ConfigType = strawberry.field(description="What its value is.")
+    value: JSON | None = strawberry.field(
+        default=None, description="The value; empty is refused, use deleteConfig."
+    )
+    description: str | None = strawberry.field(
+        default=strawberry.UNSET, description="For people; null clears it."
+    )
     expected_version: int | None = strawberry.field(
         default=None, description="Refuses to write over a newer version. 0 is: not there yet."
     )
@@ -237,7 +253,9 @@ class SetIntegrationConfigPayload:
     """What setIntegrationConfig wrote."""
 
     integration: Integration = strawberry.field(description="The integration.")
-    configs: list[Config] = strawberry.field(description="The configs written, in the order of their keys in `config`.")
+    configs: list[Config] = strawberry.field(
+        description="The configs written, in the order of their keys in `config`."
+    )
 
 
 @strawberry.type(description="What setConfig wrote.")
@@ -279,9 +297,7 @@ class ConfigQuery:
     async def config(self, info: GraphQLInfo, id: Id) -> Config | None:
         """One config."""
         async with info.context.read() as session:
-            return show_config(
-                await rules.find_config(session, info.context.principal, identifier(id, "id"))
-            )
+            return show_config(await rules.find_config(session, info.context.principal, identifier(id, "id")))
 
 
 @strawberry.type
@@ -304,7 +320,9 @@ class ConfigMutation:
         configs = await load_configs(info.context, ids)
         return SetIntegrationConfigPayload(integration=show_integration(row), configs=configs)
 
-    @strawberry.mutation(description="A standalone config: global, or of one organization. Needs config:write.")
+    @strawberry.mutation(
+        description="A standalone config: global, or of one organization. Needs config:write."
+    )
     async def set_config(self, info: GraphQLInfo, input: SetConfigInput) -> SetConfigPayload:
         """Write a standalone config."""
         write = rules.StandaloneWrite(

@@ -1,6 +1,6 @@
 """What a request works with: the service, who is asking, and the request's own loaders."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,7 +67,7 @@ def open_context(service: Service) -> Callable[[Request], AbstractAsyncContextMa
     """How the endpoint makes each request's context. Raises Unauthenticated."""
 
     @asynccontextmanager
-    async def open_for(request: Request) -> AsyncIterator[Context]:
+    async def open_for(request: Request) -> AsyncGenerator[Context]:
         token = read_bearer(request.headers.get("authorization"))
         principal = service.authenticator.recall(token)
         if principal is None:

@@ -1,4 +1,4 @@
-"""The schema's enums: the rules' own enums, under the names of the contract."""
+"""The schema's enums: the rules' own enums, made known to Strawberry under the names of the contract."""
 
 from enum import Enum
 
@@ -9,8 +9,10 @@ from db.models import BackfillKind, BackfillStatus
 from db.resolving import ValueSource
 from db.values import ConfigType
 
-ConfigTypeEnum = strawberry.enum(ConfigType, name="ConfigType", description="What a config's value is.")
-ScopeFilterEnum = strawberry.enum(
+__all__ = ["BackfillKind", "BackfillStatus", "ConfigScope", "ConfigType", "ScopeFilter", "ValueSource"]
+
+strawberry.enum(ConfigType, name="ConfigType", description="What a config's value is.")
+strawberry.enum(
     ScopeFilter,
     name="ConfigScopeFilter",
     description=(
@@ -18,10 +20,10 @@ ScopeFilterEnum = strawberry.enum(
         "organization's and ORGANIZATION_AND_GLOBAL is ALL."
     ),
 )
-ValueSourceEnum = strawberry.enum(
+strawberry.enum(
     ValueSource, name="ValueSource", description="Which layer a resolved value is from; an override wins."
 )
-BackfillKindEnum = strawberry.enum(
+strawberry.enum(
     BackfillKind,
     name="BackfillKind",
     description=(
@@ -29,7 +31,7 @@ BackfillKindEnum = strawberry.enum(
         "legacy rows. ROTATE seals everything under new data keys."
     ),
 )
-BackfillStatusEnum = strawberry.enum(
+strawberry.enum(
     BackfillStatus, name="BackfillStatus", description="Where a run stands; the last three are final."
 )
 

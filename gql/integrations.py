@@ -3,7 +3,6 @@
 from datetime import datetime
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db import integrations as rules
 from db.access import Permission
@@ -13,7 +12,8 @@ from db.limits import identifier
 from gql.arguments import After, First, OptionalId
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
-from gql.enums import ConfigTypeEnum
+from gql.enums import ConfigType
+from gql.scalars import JSON
 
 
 @strawberry.type(description="One field of an integration's config schema.")
@@ -21,9 +21,13 @@ class ConfigField:
     """One field of a config schema."""
 
     key: str = strawberry.field(description="The config key.")
-    type: ConfigTypeEnum = strawberry.field(description="What its values are.")
-    required: bool = strawberry.field(description="Whether a resolved config without it names it in `missing`.")
-    default: JSON | None = strawberry.field(description="The value where nobody has set one; never for a SECRET.")
+    type: ConfigType = strawberry.field(description="What its values are.")
+    required: bool = strawberry.field(
+        description="Whether a resolved config without it names it in `missing`."
+    )
+    default: JSON | None = strawberry.field(
+        description="The value where nobody has set one; never for a SECRET."
+    )
     options: list[str] | None = strawberry.field(description="The values that may be written; null for any.")
     description: str | None = strawberry.field(description="For people.")
     position: int = strawberry.field(description="Its place in the schema, from 0.")
@@ -89,11 +93,17 @@ class ConfigFieldInput:
     """One field of a config schema."""
 
     key: str = strawberry.field(description="The config key: 1 to 255 characters, unique in its schema.")
-    type: ConfigTypeEnum = strawberry.field(description="What its values are.")
+    type: ConfigType = strawberry.field(description="What its values are.")
     required: bool | None = strawberry.field(default=False, description="Whether it must have a value.")
-    default: JSON | None = strawberry.field(default=None, description="Must fit the type; refused for a SECRET.")
-    options: list[str] | None = strawberry.field(default=None, description="Binds writes; refused for a SECRET.")
-    description: str | None = strawberry.field(default=None, description="For people: 500 characters at most.")
+    default: JSON | None = strawberry.field(
+        default=None, description="Must fit the type; refused for a SECRET."
+    )
+    options: list[str] | None = strawberry.field(
+        default=None, description="Binds writes; refused for a SECRET."
+    )
+    description: str | None = strawberry.field(
+        default=None, description="For people: 500 characters at most."
+    )
 
 
 @strawberry.input(description="An integration to create.")
@@ -111,7 +121,9 @@ class UpdateIntegrationInput:
 
     id: strawberry.ID = strawberry.field(description="Its UUID.")
     name: str | None = strawberry.field(default=strawberry.UNSET, description="A new name.")
-    description: str | None = strawberry.field(default=strawberry.UNSET, description="For people; null clears it.")
+    description: str | None = strawberry.field(
+        default=strawberry.UNSET, description="For people; null clears it."
+    )
     config_schema: list[ConfigFieldInput] | None = strawberry.field(
         default=None,
         description=(
@@ -191,7 +203,9 @@ class IntegrationQuery:
 class IntegrationMutation:
     """Mutations of integrations."""
 
-    @strawberry.mutation(description="Create an integration. Needs integration:write and a token without limits.")
+    @strawberry.mutation(
+        description="Create an integration. Needs integration:write and a token without limits."
+    )
     async def create_integration(
         self, info: GraphQLInfo, input: CreateIntegrationInput
     ) -> CreateIntegrationPayload:

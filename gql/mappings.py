@@ -1,7 +1,6 @@
 """Mappings: their type, queries and mutations."""
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db import configs as config_rules
 from db import mappings as rules
@@ -13,6 +12,7 @@ from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
+from gql.scalars import JSON
 
 
 @strawberry.type(description="Ties one organization to one integration.")
@@ -90,8 +90,12 @@ class UpdateMappingInput:
     """What to change of a mapping."""
 
     id: strawberry.ID = strawberry.field(description="The mapping's UUID.")
-    entity_id: str | None = strawberry.field(default=strawberry.UNSET, description="The customer's id over there.")
-    entity_name: str | None = strawberry.field(default=strawberry.UNSET, description="Its name; null clears it.")
+    entity_id: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The customer's id over there."
+    )
+    entity_name: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Its name; null clears it."
+    )
     config: JSON | None = strawberry.field(
         default=None, description='Key -> value. null or "" removes an override; one left out stays.'
     )
@@ -113,8 +117,12 @@ class MappingInput:
 
     organization_id: strawberry.ID = strawberry.field(description="The organization's UUID; each only once.")
     entity_id: str = strawberry.field(description="The customer's id over there.")
-    entity_name: str | None = strawberry.field(default=None, description="Its name; null keeps what is there.")
-    config: JSON | None = strawberry.field(default=None, description='Key -> value. null or "" removes an override.')
+    entity_name: str | None = strawberry.field(
+        default=None, description="Its name; null keeps what is there."
+    )
+    config: JSON | None = strawberry.field(
+        default=None, description='Key -> value. null or "" removes an override.'
+    )
 
 
 @strawberry.input(description="Many mappings of one integration; all or none.")
@@ -224,7 +232,9 @@ class MappingMutation:
         await info.context.write(lambda transaction: rules.delete_mapping(transaction, id))
         return DeleteMappingPayload(id=strawberry.ID(str(id)))
 
-    @strawberry.mutation(description="Create or update many mappings at once; all or none. Needs config:write.")
+    @strawberry.mutation(
+        description="Create or update many mappings at once; all or none. Needs config:write."
+    )
     async def upsert_mappings(self, info: GraphQLInfo, input: UpsertMappingsInput) -> UpsertMappingsPayload:
         """Create or update many mappings."""
         integration = identifier(input.integration_id, "integrationId")

@@ -26,7 +26,9 @@ def show_organization(row: rules.OrganizationRow) -> Organization:
 class CreateOrganizationInput:
     """An organization to create."""
 
-    id: strawberry.ID | None = strawberry.field(default=None, description="The UUID the platform knows it by, if any.")
+    id: strawberry.ID | None = strawberry.field(
+        default=None, description="The UUID the platform knows it by, if any."
+    )
     name: str = strawberry.field(description="Its name: 1 to 255 characters.")
 
 
@@ -76,7 +78,9 @@ class OrganizationQuery:
 class OrganizationMutation:
     """Mutations of organizations."""
 
-    @strawberry.mutation(description="Create an organization. Needs organization:write and a token without limits.")
+    @strawberry.mutation(
+        description="Create an organization. Needs organization:write and a token without limits."
+    )
     async def create_organization(
         self, info: GraphQLInfo, input: CreateOrganizationInput
     ) -> CreateOrganizationPayload:

@@ -12,12 +12,10 @@ from gql.context import GraphQLInfo
 class MayReveal(BasePermission):
     """The caller's token holds config:reveal; otherwise the field is null with a FORBIDDEN error."""
 
-    message = "needs the permission config:reveal"
-
     def has_permission(self, source: Any, info: GraphQLInfo, **kwargs: Any) -> bool:
         """Whether the field may be resolved."""
         return info.context.principal.may(Permission.CONFIG_REVEAL)
 
     def on_unauthorized(self) -> None:
         """Refuse with our own error, whose code the caller sees."""
-        raise Forbidden(self.message)
+        raise Forbidden("needs the permission config:reveal")

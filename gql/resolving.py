@@ -3,16 +3,16 @@
 from typing import Annotated
 
 import strawberry
-from strawberry.scalars import JSON
 
 from db import resolving as rules
 from db.audit import Deed
 from db.errors import Unavailable
 from db.limits import identifier
 from gql.context import GraphQLInfo
-from gql.enums import ConfigTypeEnum, ValueSourceEnum
+from gql.enums import ConfigType, ValueSource
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
+from gql.scalars import JSON
 
 
 @strawberry.type(description="One key of a resolved config.")
@@ -20,9 +20,9 @@ class ResolvedEntry:
     """One key of a resolved config."""
 
     key: str = strawberry.field(description="The key.")
-    type: ConfigTypeEnum = strawberry.field(description="What the value is.")
+    type: ConfigType = strawberry.field(description="What the value is.")
     value: JSON | None = strawberry.field(description="The value in the clear.")
-    source: ValueSourceEnum = strawberry.field(description="Which layer it is from.")
+    source: ValueSource = strawberry.field(description="Which layer it is from.")
 
 
 @strawberry.type(

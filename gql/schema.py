@@ -18,9 +18,7 @@ SCHEMA_FILE: Final = Path(__file__).parent.parent / "schema.graphql"
 
 
 @strawberry.type(description="What callers can read.")
-class Query(
-    BackfillQuery, ConfigQuery, IntegrationQuery, MappingQuery, OrganizationQuery, ResolveQuery
-):
+class Query(BackfillQuery, ConfigQuery, IntegrationQuery, MappingQuery, OrganizationQuery, ResolveQuery):
     """What callers can read."""
 
 

@@ -15,14 +15,18 @@ class CreateTokenInput:
     """A token to create."""
 
     name: str = strawberry.field(description="Its name, which the audit log and updatedBy show.")
-    permissions: list[str] = strawberry.field(description="What it may do, such as config:read; * is everything.")
+    permissions: list[str] = strawberry.field(
+        description="What it may do, such as config:read; * is everything."
+    )
     organization_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="The organizations it is limited to."
     )
     integrations: list[str] | None = strawberry.field(
         default=None, description="The names of the integrations it is limited to; kept as ids."
     )
-    expires_at: datetime | None = strawberry.field(default=None, description="When it ends; with a time zone.")
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="When it ends; with a time zone."
+    )
 
 
 @strawberry.type(description="The secret is shown once, here.")

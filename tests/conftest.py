@@ -39,9 +39,7 @@ TEMPLATE = "strongroom_template"
 class Transact(Protocol):
     """Runs work in one committed transaction, as the admin unless told otherwise."""
 
-    async def __call__(
-        self, work: Callable[[Transaction], Awaitable[T]], principal: Principal | None = None
-    ) -> T: ...
+    async def __call__(self, work: Callable[[Transaction], Awaitable[T]], principal: Principal | None = None) -> T: ...
 
 
 def complete(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from db.arrays import among
 from db.crypto.keyring import RootKeyProvider
 from db.crypto.sealing import DataKey
 from db.errors import SealError
@@ -36,7 +37,7 @@ class DataKeys:
         found = {key_id: self._opened[key_id] for key_id in key_ids if key_id in self._opened}
         missing = [key_id for key_id in key_ids if key_id not in found]
         if missing:
-            rows = await session.rows(_KEYS.where(StoredKey.id.in_(missing)))
+            rows = await session.rows(_KEYS.where(among(StoredKey.id, missing)))
             found.update((key.id, key) for key in self._open_all(rows))
         return found
 
@@ -61,7 +62,7 @@ class DataKeys:
 
     def wrap_again(self, row: Row[Any]) -> dict[str, Any]:
         """A stored key's row under the primary root key. Raises SealError when it does not open."""
-        key_id, scope, root_key_id, wrapped = row
+        key_id, scope, root_key_id, wrapped = tuple(row)
         secret = self._root_keys.unwrap(root_key_id, wrapped, data_key_id=key_id, organization_id=scope)
         root_key_id, wrapped = self._root_keys.wrap(secret, data_key_id=key_id, organization_id=scope)
         return {"key_id": key_id, "root_key_id": root_key_id, "wrapped": wrapped}
@@ -103,5 +104,5 @@ _RETIRE = update(StoredKey).where(StoredKey.active).values(active=False, retired
 
 def _scope_is(scopes: Collection[Scope]) -> ColumnElement[bool]:
     ids = [scope for scope in scopes if scope is not None]
-    some = StoredKey.organization_id.in_(ids)
+    some = among(StoredKey.organization_id, ids)
     return or_(some, StoredKey.organization_id.is_(None)) if None in scopes else some

@@ -33,9 +33,7 @@ class EmbeddedServers:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             home = stack.enter_context(hold(self._home))
-            self.postgres = stack.enter_context(
-                EmbeddedPostgres(home, durable=self._durable, options=self._options)
-            )
+            self.postgres = stack.enter_context(EmbeddedPostgres(home, durable=self._durable, options=self._options))
             self.valkey = stack.enter_context(EmbeddedValkey(home))
             self._stack = stack.pop_all()
         return self

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def hold(home: Path) -> Iterator[Path]:
+def hold(home: Path) -> Generator[Path, None, None]:
     """Hold the home; SettingsError when somebody else does. The kernel frees it if we are killed."""
     home = make_folder(home)
     descriptor = _open_lock(home)

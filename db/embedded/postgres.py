@@ -135,9 +135,7 @@ class EmbeddedPostgres:
             self._account.owns(draft)
         flush = [] if self._durable else ["--no-sync"]
         locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        self._run(
-            ["initdb", "-D", str(draft), "-U", _NAME, "--auth=trust", "--no-instructions", *locale, *flush]
-        )
+        self._run(["initdb", "-D", str(draft), "-U", _NAME, "--auth=trust", "--no-instructions", *locale, *flush])
         self._run(["postgres", "--single", "-D", str(draft), "postgres"], f"CREATE DATABASE {_NAME}\n")
         draft.rename(self._data)
 
@@ -162,9 +160,7 @@ class EmbeddedPostgres:
         made_by = (self._data / "PG_VERSION").read_text(encoding="ascii").strip()
         carried = _carried_version()
         if made_by != carried:
-            raise SettingsError(
-                f"{self._data} was made by PostgreSQL {made_by}; the embedded one is {carried}"
-            )
+            raise SettingsError(f"{self._data} was made by PostgreSQL {made_by}; the embedded one is {carried}")
 
     def _launch(self) -> None:
         options = [f"--{name}={value}" for name, value in self._options.items()]

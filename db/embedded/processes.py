@@ -14,7 +14,7 @@ import psutil
 from db.embedded.account import Account
 
 _PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_LIBC: Final = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
 def spawn(

@@ -1,6 +1,13 @@
 """The tables. Legacy names and shapes are kept; what is ours is added beside them."""
 
-from db.models.backfill import ACTIVE, BackfillFinding, BackfillKind, BackfillRun, BackfillSlice, BackfillStatus
+from db.models.backfill import (
+    ACTIVE,
+    BackfillFinding,
+    BackfillKind,
+    BackfillRun,
+    BackfillSlice,
+    BackfillStatus,
+)
 from db.models.base import Base
 from db.models.config import Config, ConfigVersion, QuarantinedConfig
 from db.models.integration import ConfigField, Integration, Mapping

@@ -39,9 +39,11 @@ class Base(DeclarativeBase):
     )
 
 
-CONFIG_TYPE = ENUM(
-    ConfigType, name="config_type", create_type=False, values_callable=lambda kinds: [kind.value for kind in kinds]
-)
+def _values(kinds: type[ConfigType]) -> list[str]:
+    return [kind.value for kind in kinds]
+
+
+CONFIG_TYPE = ENUM(ConfigType, name="config_type", create_type=False, values_callable=_values)
 """The legacy enum `config_type`."""
 
 Id = Annotated[uuid.UUID, mapped_column(Uuid, primary_key=True)]

@@ -4,7 +4,17 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, ForeignKeyConstraint, Index, String, Text, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -86,7 +96,9 @@ class ConfigVersion(Base):
     )
 
     id: Mapped[Id]
-    integration_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("integrations.id", ondelete="CASCADE"))
+    integration_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("integrations.id", ondelete="CASCADE")
+    )
     organization_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("organizations.id"))
     key: Mapped[str] = mapped_column(String(255))
     version: Mapped[int]
@@ -108,7 +120,9 @@ class QuarantinedConfig(Base):
 
     __tablename__ = "quarantined_configs"
 
-    config_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("configs.id", ondelete="CASCADE"), primary_key=True)
+    config_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("configs.id", ondelete="CASCADE"), primary_key=True
+    )
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id"))
     reason: Mapped[str] = mapped_column(String(255))
     since: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from db.embedded import EmbeddedPostgres, EmbeddedServers, EmbeddedValkey, binary, hold
-from db.embedded.account import Account, let_in, let_read
+from db.embedded.account import Account, find_account, let_in, let_read
 from db.errors import SettingsError
 from db.settings import asyncpg_dsn, sqlalchemy_url
 
@@ -135,7 +135,7 @@ def test_a_home_is_held_once(home: Path):
 
 @pytest.mark.parametrize("name", ["x" * 120, "with space, 'quote' %20 ?#é"])
 async def test_awkward_home(home: Path, name: str):
-    """A home whose path is too long for a socket, or not plain, works; its short folder goes with the server."""
+    """A home whose path is too long for a socket, or not plain, works; its short folder goes in the end."""
     with EmbeddedServers(home / name, durable=False) as servers:
         assert await run_sql(servers.database_url, "SELECT 1") == 1
         assert await ping(servers.redis_url)
@@ -150,7 +150,7 @@ async def test_awkward_home(home: Path, name: str):
 
 
 async def test_short_folder_is_remembered(home: Path):
-    """After a kill, the next start takes the short folder that the last one made, unless it is somebody's trap."""
+    """After a kill, the next start takes the short folder that the last one made, unless it is open."""
     deep = home / ("x" * 120)
     first = EmbeddedValkey(deep).start()
     kill_all(home)
@@ -191,7 +191,7 @@ async def test_killed_starter(home: Path):
 
 
 async def test_leftovers_are_ended(home: Path):
-    """Servers that still run from an earlier start are ended by the next one, which then works on the same data."""
+    """Servers that still run from an earlier start are ended by the next one, which takes over the data."""
     orphans = EmbeddedPostgres(home, durable=False).start(), EmbeddedValkey(home).start()
     await run_sql(orphans[0].database_url, "CREATE TABLE kept ()")
     before = {process.pid for process in servers_of(home)}
@@ -203,7 +203,7 @@ async def test_leftovers_are_ended(home: Path):
 
 
 async def test_orphaned_backends_are_ended(home: Path):
-    """A postmaster that was killed alone leaves processes behind that block its data; the next start ends them."""
+    """A postmaster killed alone leaves processes behind that block its data; the next start ends them."""
     server = EmbeddedPostgres(home, durable=False).start()
     postmaster = psutil.Process(int((home / "postgres/data/postmaster.pid").read_text().split()[0]))
     for process in postmaster.children():
@@ -246,7 +246,7 @@ def test_data_of_another_version(home: Path):
 
 def test_server_that_does_not_start(home: Path):
     """What keeps PostgreSQL from starting is told in one line, in its own words."""
-    with pytest.raises(SettingsError, match="does not start: .*no_such_option"):
+    with pytest.raises(SettingsError, match=r"does not start: .*no_such_option"):
         EmbeddedPostgres(home, durable=False, options={"no_such_option": "1"}).start()
     assert not servers_of(home)
 
@@ -255,14 +255,14 @@ def test_home_that_cannot_be_made(home: Path):
     """A home below a file is refused in one line."""
     (home / "file").write_text("")
     with (
-        pytest.raises(SettingsError, match="STRONGROOM_HOME: .* cannot be used"),
+        pytest.raises(SettingsError, match=r"STRONGROOM_HOME: .* cannot be used"),
         hold(home / "file" / "home"),
     ):
         pass
 
 
 def test_letting_an_account_in(home: Path):
-    """Only what is closed is opened, and only as far as needed: search for folders, reading for an installation."""
+    """Only what is closed is opened, as far as needed: search for folders, reading for an installation."""
     data = home / "closed" / "data"
     data.mkdir(parents=True)
     (home / "closed").chmod(0o700)
@@ -277,6 +277,17 @@ def test_letting_an_account_in(home: Path):
     let_read(data)
     assert stat.S_IMODE(data.stat().st_mode) == 0o705
     assert stat.S_IMODE((data / "program").stat().st_mode) == 0o705
+
+
+def test_no_account_for_postgres(monkeypatch: pytest.MonkeyPatch, home: Path):
+    """Where root can make no account for PostgreSQL, that is told in one line; others need none."""
+    monkeypatch.setattr("db.embedded.account.NAME", "strongroom-absent")
+    monkeypatch.setattr("shutil.which", lambda name, path: None)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with pytest.raises(SettingsError, match='the system user "strongroom-absent" for it cannot be made'):
+        find_account(home / "absent")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert find_account(home / "absent") is None
 
 
 def test_programs_of_the_package():

@@ -7,7 +7,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +60,7 @@ async def prepare(settings: Settings, database_url: str) -> Token:
     return Token("made-just-now")
 
 
-def make_launcher(
-    home: Path, port: int, *, api: str = API, environ: Mapping[str, str] | None = None
-) -> Launcher:
+def make_launcher(home: Path, port: int, *, api: str = API, environ: Mapping[str, str] | None = None) -> Launcher:
     (home / "stub_api.py").write_text(api)
     (home / "stub_worker.py").write_text(WORKER)
     given = {"STRONGROOM_HOME": str(home / "h"), "STRONGROOM_PORT": str(port), **(environ or {})}
@@ -72,7 +70,7 @@ def make_launcher(
 
 
 @asynccontextmanager
-async def running(launcher: Launcher) -> AsyncIterator["asyncio.Task[None]"]:
+async def running(launcher: Launcher) -> AsyncGenerator["asyncio.Task[None]", None]:
     task = asyncio.create_task(launcher.run())
     try:
         yield task
@@ -141,7 +139,7 @@ async def test_dead_processes_are_started_again(home: Path, free_port: int):
 
 
 async def test_api_that_never_starts(home: Path, free_port: int):
-    """An API that fails again and again at the start ends the start in one line, instead of going on for ever."""
+    """An API that fails again and again at the start ends the start in one line, not going on for ever."""
     launcher = make_launcher(home, free_port, api=FAILING)
     with pytest.raises(SettingsError, match="the API does not start"):
         await launcher.run()
@@ -199,7 +197,7 @@ def test_taken_port():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = int(taken.getsockname()[1])
-        with pytest.raises(SettingsError, match=f"port {port} of 127.0.0.1 is in use"):
+        with pytest.raises(SettingsError, match=rf"port {port} of 127\.0\.0\.1 is in use"):
             refuse_taken_port("127.0.0.1", port)
     with pytest.raises(SettingsError, match="cannot be listened on"):
         refuse_taken_port("192.0.2.1", port)
@@ -231,7 +229,7 @@ async def test_unreachable_redis(url: str):
 
 
 async def test_refused_log_in(home: Path):
-    """A database that is not there, or a server that wants no such password, is told in the server's words."""
+    """A server that refuses the log-in is quoted in one line; one that grants it passes."""
     with EmbeddedServers(home, durable=False) as servers:
         with pytest.raises(SettingsError, match='database "absent" does not exist'):
             await check_postgres(servers.database_url.replace("/strongroom?", "/absent?"))
@@ -245,12 +243,12 @@ def test_old_servers():
     refuse_old_redis("6.0.20")
     with pytest.raises(SettingsError, match="PostgreSQL 14 is too old: 15 or newer is needed"):
         refuse_old_postgres(14)
-    with pytest.raises(SettingsError, match="Redis 5.0.14 is too old: 6 or newer is needed"):
+    with pytest.raises(SettingsError, match=r"Redis 5\.0\.14 is too old: 6 or newer is needed"):
         refuse_old_redis("5.0.14")
 
 
 def test_leftover_child_is_ended(home: Path):
-    """A process that a killed launcher left is ended before its successor starts; a stranger's number is not."""
+    """A process that a killed launcher left is ended before its successor starts; a stranger is not."""
     command = [sys.executable, "-c", WORKER]
     said: list[str] = []
 

@@ -15,7 +15,6 @@ def test_defaults():
     """Without any variable: this folder's .strongroom, 127.0.0.1:8000, embedded servers, no keys."""
     settings = Settings.from_env({})
     assert settings == Settings(home=Path.cwd() / ".strongroom", host="127.0.0.1", port=8000)
-    assert settings.root_keys_path == settings.home / "root.keys"
 
 
 def test_everything_given():
@@ -141,7 +140,7 @@ def test_redis_urls(given: str, kept: str):
 
 
 def test_parameters_for_sqlalchemy():
-    """What libpq's URLs say in parameters reaches asyncpg through SQLAlchemy; a password stays where it is hidden."""
+    """A URL's parameters reach asyncpg through SQLAlchemy; a password goes where SQLAlchemy hides it."""
     url = sqlalchemy_url("postgres://h/?host=/run/pg&sslmode=verify-full&user=me&password=p%20w&dbname=d")
     assert url == (
         "postgresql+asyncpg://me:p%20w@h/d?dsn=postgresql%3A%2F%2F%3Fhost%3D%2Frun%2Fpg%26sslmode%3Dverify-full"

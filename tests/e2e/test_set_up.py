@@ -39,14 +39,12 @@ def home() -> Iterator[Path]:
 class Run:
     """A launcher in a process of its own, with what it says in a file."""
 
-    def __init__(
-        self, home: Path, *, command: list[str] | None = None, port: int | None = None, **extra: str
-    ):
-        self.port = port or find_free_port()
+    def __init__(self, home: Path, *, command: list[str] | None = None, extra: dict[str, str] | None = None):
+        self.port = find_free_port()
         home.mkdir(parents=True, exist_ok=True)
         self.said = home.parent / f"said-{self.port}"
         environ = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        environ |= {"STRONGROOM_HOME": str(home), "STRONGROOM_PORT": str(self.port), **extra}
+        environ |= {"STRONGROOM_HOME": str(home), "STRONGROOM_PORT": str(self.port), **(extra or {})}
         with self.said.open("wb") as output:
             self.process = subprocess.Popen(
                 command or [sys.executable, "-m", "db", "run"],
@@ -97,15 +95,13 @@ def get(port: int, path: str) -> int:
 
 def ask(port: int, token: str, query: str) -> dict[str, object]:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = Request(
-        f"http://127.0.0.1:{port}/graphql", json.dumps({"query": query}).encode(), headers, method="POST"
-    )
+    request = Request(f"http://127.0.0.1:{port}/graphql", json.dumps({"query": query}).encode(), headers, method="POST")
     with urlopen(request, timeout=5) as answer:
         return json.loads(answer.read())
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
-    """Every process that works in this home, names it in its environment, or serves from it; zombies aside."""
+    """Every process that works in this home or names it in its environment; zombies aside."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -124,9 +120,9 @@ def find_child(home: Path, name: str) -> psutil.Process | None:
     return None
 
 
-def refusal(home: Path, **extra: str) -> str:
+def refusal(home: Path, extra: dict[str, str] | None = None) -> str:
     """The one line of a launcher that refuses to start."""
-    run = Run(home, **extra)
+    run = Run(home, extra=extra)
     assert run.process.wait(60) != 0
     lines = [line for line in run.text.splitlines() if not line.startswith("strongroom: stop")]
     assert len(lines) == 1, run.text
@@ -162,7 +158,7 @@ def test_given_admin_token_replaces_the_previous_one(home: Path):
     run = Run(home).wait_until_ready()
     generated = (home / "admin.token").read_text().strip()
     run.end()
-    again = Run(home, STRONGROOM_ADMIN_TOKEN=PLANTED).wait_until_ready()
+    again = Run(home, extra={"STRONGROOM_ADMIN_TOKEN": PLANTED}).wait_until_ready()
     listing = "{ organizations { totalCount } }"
     assert "errors" not in ask(again.port, PLANTED, listing)
     with suppress(URLError):
@@ -256,7 +252,7 @@ def test_port_in_use(home: Path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = int(taken.getsockname()[1])
-        assert f"port {port} of 127.0.0.1 is in use" in refusal(home, STRONGROOM_PORT=str(port))
+        assert f"port {port} of 127.0.0.1 is in use" in refusal(home, {"STRONGROOM_PORT": str(port)})
     assert not (home / "postgres").exists()
 
 
@@ -270,9 +266,8 @@ def test_port_in_use(home: Path):
 )
 def test_unreachable_server(home: Path, name: str, value: str):
     """A given server that does not answer is told in one line without its password."""
-    extra = {name: value}
     # With a Redis that is not there, PostgreSQL has been started and told of already.
-    run = Run(home, **extra)
+    run = Run(home, extra={name: value})
     assert run.process.wait(60) != 0
     complaints = [line for line in run.text.splitlines() if name in line]
     assert len(complaints) == 1
@@ -294,11 +289,11 @@ def test_unreachable_server(home: Path, name: str, value: str):
 )
 def test_malformed_setting(home: Path, name: str, value: str):
     """A malformed key, token, URL or port is told in one line that names the variable and repeats nothing."""
-    assert name in refusal(home, **{name: value})
+    assert name in refusal(home, {name: value})
 
 
 def test_spoilt_keyring(home: Path):
-    """A keyring file that does not parse, or that is gone while the database holds data keys, stops the start."""
+    """A keyring file that is spoilt, or gone while the database holds data keys, stops the start."""
     run = Run(home).wait_until_ready()
     token = (home / "admin.token").read_text().strip()
     secret = 'mutation { setConfig(input: {key: "k", value: "v", type: SECRET}) { config { id } } }'
@@ -326,9 +321,8 @@ def last_line_of_failed_start(home: Path) -> str:
 
 def test_only_api_and_worker_inherit_keys(home: Path):
     """Keys and tokens of the environment reach the API and the worker, and no server."""
-    run = Run(
-        home, STRONGROOM_LEGACY_SECRET_KEY=PLANTED, STRONGROOM_ADMIN_TOKEN=PLANTED[::-1]
-    ).wait_until_ready()
+    extra = {"STRONGROOM_LEGACY_SECRET_KEY": PLANTED, "STRONGROOM_ADMIN_TOKEN": PLANTED[::-1]}
+    run = Run(home, extra=extra).wait_until_ready()
     for process in processes_of(home):
         about = process.environ()
         if process.cmdline()[1:] in MODULES.values():

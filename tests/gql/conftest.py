@@ -2,6 +2,7 @@
 
 api                        the application; `await api.make_token(...)` and `api.client(token)`
 client                     an `ApiClient` of the admin
+tables                     `await tables()`: all that the database holds
 """
 
 import uuid
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from graphql import parse, print_ast
+from sqlalchemy import text
 from starlette.applications import Starlette
 
 from db.access import Permission, Principal
@@ -180,3 +182,18 @@ async def world(client: ApiClient) -> World:
         },
     )
     return World(ids[0], ids[1], integration, mapping["createMapping"]["mapping"]["id"])
+
+
+@pytest.fixture
+def tables(database: Database) -> Callable[[], Awaitable[dict[str, list[str]]]]:
+    """`await tables()` is all that the database holds, to be compared with what it held before."""
+
+    async def read() -> dict[str, list[str]]:
+        async with database.engine.connect() as connection:
+            names = await connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+            return {
+                name: list(await connection.scalars(text(f'SELECT to_jsonb(t)::text FROM "{name}" t ORDER BY 1')))
+                for name in sorted(names)
+            }
+
+    return read

@@ -1,0 +1,1 @@
+"""The arq worker: thin jobs, the engine of the backfill, and its tasks."""

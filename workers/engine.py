@@ -1,0 +1,142 @@
+"""The engine: works on a run for a while. PostgreSQL holds the truth; any number of engines may be at it."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+from sqlalchemy import select, text
+
+from db.models import BackfillKind, BackfillRun, BackfillStatus
+from db.sessions import Database
+from db.vault import Vault
+from workers.failures import is_passing, name_of
+from workers.finishing import fail, settle
+from workers.planning import plan
+from workers.rotate import Rotate
+from workers.seal import Seal
+from workers.slices import WORKABLE, Lost, Slice, claim, release
+from workers.steps import EveryRowRaises, Steps
+from workers.tasks import Run, Task
+from workers.verify import Verify
+
+TASKS: Final[Mapping[BackfillKind, Task]] = {
+    BackfillKind.SEAL: Seal(),
+    BackfillKind.VERIFY: Verify(),
+    BackfillKind.ROTATE: Rotate(),
+}
+
+_SHIFT: Final = 20.0
+"""Seconds after which a job ends and enqueues the rest."""
+
+_JOBS_OF_A_RUN: Final = 2
+"""Jobs of one run in one process: while one waits for PostgreSQL, the other seals."""
+
+_logger = logging.getLogger("strongroom.backfill")
+
+
+class Engine:
+    """Works on runs with the tasks that there are."""
+
+    def __init__(
+        self, database: Database, vault: Vault, tasks: Mapping[BackfillKind, Task] = TASKS, shift: float = _SHIFT
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._tasks = tasks
+        self._shift = shift
+        self._jobs = Counter[uuid.UUID]()
+
+    async def work(self, run_id: uuid.UUID) -> bool:
+        """Work on a run until its slices are gone or the shift is over; whether the rest is to be enqueued.
+
+        Nothing is raised for a server that is away: the run stays as it is, and the clock finds it again.
+        """
+        if self._jobs[run_id] >= _JOBS_OF_A_RUN:
+            return False
+        self._jobs[run_id] += 1
+        try:
+            return await self._work(run_id)
+        except Exception as error:  # noqa: BLE001 - logged by type: its text may hold a value
+            await self._give_up(run_id, error)
+            return False
+        finally:
+            self._jobs[run_id] -= 1
+
+    async def _work(self, run_id: uuid.UUID) -> bool:
+        run = await self._begin(run_id)
+        if run is None:
+            return False
+        task = self._tasks[run.kind]
+        if run.status not in WORKABLE:
+            await settle(self._database, task, run)
+            return False
+        if not run.planned and not await plan(self._database, self._vault, task, run):
+            return False
+        if await self._work_on_slices(run, task):
+            return True
+        await settle(self._database, task, run)
+        return False
+
+    async def _work_on_slices(self, run: Run, task: Task) -> bool:
+        """Work on slices until none is free; True when the shift is over before."""
+        owner, end = uuid.uuid4(), time.monotonic() + self._shift
+        try:
+            while (held := await claim(self._database, run, owner)) is not None:
+                if not await self._work_on_slice(held, task, end):
+                    return True
+            return False
+        except Lost:
+            return False
+        finally:
+            # Also when the worker is told to stop. Where this fails, the claim grows stale.
+            with suppress(Exception):
+                await release(self._database, owner, run.id)
+
+    async def _work_on_slice(self, held: Slice, task: Task, end: float) -> bool:
+        """Work on a slice to its end; False when the shift is over before."""
+        steps = Steps(self._database, self._vault, task, held)
+        while not await steps.take():
+            if time.monotonic() > end:
+                return False
+            # Give other jobs of this process, and the arq worker itself, a turn.
+            await asyncio.sleep(0)
+        return True
+
+    async def _begin(self, run_id: uuid.UUID) -> Run | None:
+        await self._database.write(lambda session: session.execute(_BEGIN, {"run": run_id}))
+        async with self._database.read() as session:
+            row = await session.first(_RUN.where(BackfillRun.id == run_id))
+        if row is None:
+            return None
+        kind, status = BackfillKind(row.kind), BackfillStatus(row.status)
+        return Run(row.id, kind, status, row.dry_run, row.batch_size, row.max_rows_per_second, row.planned)
+
+    async def _give_up(self, run_id: uuid.UUID, error: Exception) -> None:
+        if is_passing(error):
+            _logger.warning("run %s is left for later: %s", run_id, name_of(error))
+            return
+        reason = str(error) if isinstance(error, EveryRowRaises) else f"cannot go on: {name_of(error)}"
+        _logger.error("run %s has failed: %s", run_id, reason)
+        with suppress(Exception):
+            await fail(self._database, run_id, reason)
+
+
+_BEGIN = text("""
+UPDATE backfill_runs SET status = 'running', started_at = coalesce(started_at, now())
+WHERE id = :run AND status = 'enqueued'
+""")
+
+_RUN = select(
+    BackfillRun.id,
+    BackfillRun.kind,
+    BackfillRun.status,
+    BackfillRun.dry_run,
+    BackfillRun.batch_size,
+    BackfillRun.max_rows_per_second,
+    BackfillRun.planned,
+)

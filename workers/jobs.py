@@ -1,0 +1,54 @@
+"""The jobs that arq calls. They carry ids only, and raise nothing: arq would log the text of it."""
+
+import logging
+import uuid
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from db.queue import ring
+from workers.failures import is_passing, name_of
+from workers.slices import FREE
+
+_AT_ONCE: Final = 4
+"""Bells for one run at a time, at most: each worker takes as many of them as it can work on."""
+
+_logger = logging.getLogger("strongroom.jobs")
+
+
+async def work_on_run(ctx: dict[str, Any], run_id: str) -> None:
+    """Work on a run for a while, and enqueue the rest."""
+    id = uuid.UUID(run_id)
+    try:
+        if await ctx["engine"].work(id):
+            await ring(ctx["redis"], id)
+    except Exception as error:
+        if not is_passing(error):
+            raise RuntimeError(name_of(error)) from None
+        _logger.warning("run %s is left for later: %s", id, name_of(error))
+
+
+async def look_for_runs(ctx: dict[str, Any]) -> None:
+    """Ring for every run that has something to be done and may have nobody who does it."""
+    try:
+        async with ctx["database"].read() as session:
+            rows = await session.rows(_WAITING, {"limit": _AT_ONCE})
+        for row in rows:
+            for _ in range(row.bells):
+                await ring(ctx["redis"], row.id)
+    except Exception as error:
+        if not is_passing(error):
+            raise RuntimeError(name_of(error)) from None
+        _logger.warning("looking for runs failed: %s", name_of(error))
+
+
+_WAITING = text(f"""
+SELECT r.id, greatest(least(s.free, :limit), 1) AS bells
+FROM backfill_runs r, LATERAL (
+    SELECT count(*) FILTER (WHERE {FREE}) AS free, count(*) FILTER (WHERE NOT done) AS undone
+    FROM backfill_slices WHERE run_id = r.id
+) AS s
+WHERE r.status IN ('enqueued', 'running', 'cancelling')
+    AND (NOT r.planned OR s.free > 0 OR s.undone = 0 OR r.status = 'cancelling')
+""")
+"""Not planned yet, slices that nobody works on, or nothing left but to finish."""

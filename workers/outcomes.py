@@ -1,0 +1,99 @@
+"""What SEAL makes of a row, worked out before anything is written."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from db import stored
+from db.crypto.data_keys import Scope
+from db.crypto.legacy import LegacyKeys
+from db.crypto.sealing import DataKey, encode
+from db.stored import Absent, Misfit, StoredConfig, Undecided, Value, judge, wrap
+from db.values import JSON, ConfigType, dump
+from db.vault import config_place
+
+UNSEALABLE = "holds a value that cannot be sealed"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sealed:
+    """A secret, sealed from now on. No repr: it holds the value."""
+
+    row: StoredConfig
+    value: JSON
+    sealed: bytes | None = None
+    data_key_id: uuid.UUID | None = None
+    changes: bool = True
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Kept:
+    """No secret, or one that is sealed already. `text` is the column's new JSON; None leaves it. No repr."""
+
+    row: StoredConfig
+    text: str | None
+    changes: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Emptied:
+    """A legacy null or empty value: it counted as absent, and goes to the history."""
+
+    row: StoredConfig
+    changes: bool = True
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Quarantined:
+    """Nobody can say what the row holds, or it does not fit."""
+
+    row: StoredConfig
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Left:
+    """Sealed, under a schema that no longer calls it a secret: only who may reveal it can change that."""
+
+    row: StoredConfig
+
+
+Outcome = Sealed | Kept | Emptied | Quarantined | Left
+
+
+def decide(row: StoredConfig, legacy_keys: LegacyKeys) -> Outcome:
+    """What is to become of a row."""
+    match judge(row, legacy_keys):
+        case Absent():
+            return Emptied(row)
+        case Undecided(reason) | Misfit(reason):
+            return Quarantined(row, reason)
+        case Value(value):
+            return _decide_secret(row, value) if row.is_secret else _decide_plain(row, value)
+        case stored.Sealed():
+            known = row.field_type is ConfigType.SECRET
+            return Kept(row, None, changes=False) if known else Left(row)
+
+
+def reseal(outcome: Outcome, sealers: Mapping[Scope, DataKey]) -> Outcome:
+    """A secret's outcome with its ciphertext; every other as it is."""
+    if not isinstance(outcome, Sealed):
+        return outcome
+    sealer = sealers[outcome.row.organization_id]
+    ciphertext = sealer.seal(config_place(outcome.row), outcome.value)
+    return Sealed(outcome.row, None, ciphertext, sealer.id)
+
+
+def _decide_secret(row: StoredConfig, value: JSON) -> Outcome:
+    try:
+        encode(value)
+    except ValueError:
+        return Quarantined(row, UNSEALABLE)
+    return Sealed(row, value)
+
+
+def _decide_plain(row: StoredConfig, value: JSON) -> Outcome:
+    # By their text: in Python, true equals 1.
+    text, before = dump(wrap(value)), dump(row.value)
+    new = None if text == before else text
+    return Kept(row, new, changes=new is not None or row.type is not row.config_type)

@@ -1,0 +1,65 @@
+"""Pace: how many rows a batch has, and when the next one may begin."""
+
+import asyncio
+from typing import Final
+
+from sqlalchemy import text
+
+from db.sessions import Database
+from workers.slices import WORKABLE, Lost, Slice, beat
+from workers.tasks import Run
+
+_FIRST: Final = 500
+_LARGEST: Final = 5_000
+_AIM: Final = 0.08
+"""Seconds a transaction is to last: some way under the tenth of a second that it may."""
+
+_NAP: Final = 0.5
+_TURNS_A_SECOND: Final = 4
+
+
+class Pace:
+    """The size of a slice's batches: as the run says, or grown and shrunk to keep transactions short."""
+
+    def __init__(self, run: Run) -> None:
+        rate = run.max_rows_per_second
+        self._fixed = run.batch_size is not None
+        # With a rate, several batches share a second: a large one would hold the rate only on average.
+        self._limit = min(run.batch_size or _LARGEST, max(1, rate // _TURNS_A_SECOND) if rate else _LARGEST * 2)
+        self.size = min(run.batch_size or _FIRST, self._limit)
+
+    def succeed(self, seconds: float) -> None:
+        """A batch lasted so long."""
+        if self._fixed and self.size == self._limit:
+            return
+        wanted = self.size * _AIM / max(seconds, 0.001)
+        self.size = max(1, int(min(max(wanted, self.size / 2), self.size * 2, self._limit)))
+
+    def fail(self) -> None:
+        """A batch was refused: try half of it, down to the row that is at fault."""
+        self.size = max(1, self.size // 2)
+
+
+async def wait_turn(database: Database, held: Slice, rows: int) -> None:
+    """Wait until these rows are within the run's rate, which all workers share. Raises Lost."""
+    if held.run.max_rows_per_second is None:
+        return
+    parameters = {"run": held.run.id, "rows": rows, "rate": held.run.max_rows_per_second}
+    async with database.read() as session:
+        row = await session.first(_RESERVE, parameters)
+    if row is None or row.status not in WORKABLE:
+        raise Lost
+    left = float(row.wait)
+    while left > 0:
+        await asyncio.sleep(min(left, _NAP))
+        left -= _NAP
+        await beat(database, held)
+
+
+_RESERVE = text("""
+UPDATE backfill_runs
+SET paced_until = greatest(paced_until, clock_timestamp()) + make_interval(secs => CAST(:rows AS float8) / :rate)
+WHERE id = :run
+RETURNING extract(epoch FROM paced_until - clock_timestamp()) AS wait, status
+""")
+"""Each batch takes its time from one clock in the database: the run's rate holds over all workers together."""

@@ -1,0 +1,139 @@
+"""SEAL: every legacy row gets its schema's type, every secret is sealed, what nobody can decide is quarantined.
+
+No value changes by it, so version, time and author of a row stay. Rows are locked as writers lock them:
+integrations first, then configs in one key order. A write that commits before is seen; one after wins.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, or_, select, text
+
+from db import history
+from db.models import Config, Integration
+from db.sessions import Database
+from db.stored import SchemaField, StoredConfig, select_stored, stored
+from db.vault import Vault
+from db.writing import remove
+from workers import seal_history
+from workers.outcomes import Emptied, Kept, Left, Outcome, Quarantined, Sealed, decide, reseal
+from workers.tasks import Batch, Counts, Run, Source
+
+
+class Seal:
+    """The task."""
+
+    sources = (Source.CONFIGS, Source.HISTORY)
+
+    def candidates(self, source: Source, run: Run) -> Select[Any]:
+        """Legacy rows, and rows whose field older software made or changed without looking at them."""
+        if source is Source.HISTORY:
+            return seal_history.candidates()
+        return select(Config.id).outerjoin(SchemaField, _OF_ITS_SCHEMA).where(_is_unsettled())
+
+    async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
+        """Nothing comes before."""
+
+    async def work(self, batch: Batch) -> Counts:
+        """Decide each row and write what was decided, in one statement for all of them."""
+        if batch.source is Source.HISTORY:
+            return await seal_history.work(batch)
+        rows = await _lock(batch)
+        outcomes = [decide(row, batch.transaction.vault.legacy_keys) for row in rows]
+        if not batch.run.dry_run:
+            outcomes = await _write(batch, outcomes)
+        return _count(len(batch.ids), outcomes)
+
+    async def set_aside(self, batch: Batch, reason: str) -> Counts:
+        """Quarantine the row; one of the history has no quarantine, VERIFY will name it."""
+        if batch.source is Source.CONFIGS and not batch.run.dry_run:
+            await _quarantine(batch, list(batch.ids), [reason])
+        return Counts(processed=len(batch.ids), quarantined=len(batch.ids))
+
+    async def conclude(self, database: Database, run: Run) -> str | None:
+        """Nothing comes after; rows in quarantine are for VERIFY to fail on."""
+        return None
+
+
+_OF_ITS_SCHEMA = and_(SchemaField.integration_id == Config.integration_id, SchemaField.key == Config.key)
+
+
+def _is_unsettled() -> Any:
+    return or_(Config.legacy, and_(Config.field_id.is_(None), SchemaField.id.is_not(None)))
+
+
+async def _lock(batch: Batch) -> list[StoredConfig]:
+    """The batch's rows that are still to be done, locked, beside the schema that holds until we commit."""
+    session = batch.transaction.session
+    of_batch = select(Config.integration_id).where(Config.id.in_(batch.ids))
+    await session.rows(
+        select(Integration.id).where(Integration.id.in_(of_batch)).order_by(Integration.id).with_for_update(read=True)
+    )
+    statement = (
+        select_stored()
+        .where(Config.id.in_(batch.ids), _is_unsettled())
+        .order_by(Config.integration_id, Config.organization_id, Config.key)
+        .with_for_update(of=Config)
+    )
+    return [stored(row) for row in await session.rows(statement)]
+
+
+async def _write(batch: Batch, decided: Sequence[Outcome]) -> list[Outcome]:
+    """Seal and write; what turns out not to be sealable is quarantined, too."""
+    transaction = batch.transaction
+    sealers = await transaction.sealers(o.row.organization_id for o in decided if isinstance(o, Sealed))
+    outcomes = [reseal(outcome, sealers) for outcome in decided]
+    written = [outcome for outcome in outcomes if isinstance(outcome, Sealed | Kept)]
+    if written:
+        await transaction.session.execute(_UPDATE, _columns(written))
+        await transaction.session.execute(_RELEASE, {"ids": [outcome.row.id for outcome in written]})
+    await remove(transaction, [o.row for o in outcomes if isinstance(o, Emptied)], history.EMPTY)
+    undecided = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
+    await _quarantine(batch, [o.row.id for o in undecided], [o.reason for o in undecided])
+    return outcomes
+
+
+async def _quarantine(batch: Batch, ids: list[uuid.UUID], reasons: list[str]) -> None:
+    if ids:
+        parameters = {"run": batch.run.id, "ids": ids, "reasons": reasons}
+        await batch.transaction.session.execute(_QUARANTINE, parameters)
+
+
+def _count(picked: int, outcomes: Sequence[Outcome]) -> Counts:
+    """Rows that somebody wrote since they were picked count as skipped: there was nothing left to do."""
+    quarantined = sum(isinstance(outcome, Quarantined) for outcome in outcomes)
+    changed = sum(not isinstance(outcome, Left | Quarantined) and outcome.changes for outcome in outcomes)
+    return Counts(picked, changed, picked - changed - quarantined, quarantined)
+
+
+def _columns(outcomes: Sequence[Sealed | Kept]) -> dict[str, list[Any]]:
+    return {
+        "ids": [outcome.row.id for outcome in outcomes],
+        "values": [outcome.text if isinstance(outcome, Kept) else None for outcome in outcomes],
+        "sealed": [outcome.sealed if isinstance(outcome, Sealed) else None for outcome in outcomes],
+        "data_key_ids": [outcome.data_key_id if isinstance(outcome, Sealed) else None for outcome in outcomes],
+        "types": [outcome.row.type.value for outcome in outcomes],
+        "field_ids": [outcome.row.schema_field_id for outcome in outcomes],
+    }
+
+
+_UPDATE = text("""
+UPDATE configs AS c
+SET value = CASE WHEN u.config_type <> 'secret' THEN coalesce(u.value, c.value) END,
+    sealed = coalesce(u.sealed, c.sealed), data_key_id = coalesce(u.data_key_id, c.data_key_id),
+    config_type = u.config_type, field_id = u.field_id, legacy = false
+FROM unnest(
+    CAST(:ids AS uuid[]), CAST(:values AS jsonb[]), CAST(:sealed AS bytea[]), CAST(:data_key_ids AS uuid[]),
+    CAST(:types AS config_type[]), CAST(:field_ids AS uuid[])
+) AS u (id, value, sealed, data_key_id, config_type, field_id)
+WHERE c.id = u.id
+""")
+
+_RELEASE = text("DELETE FROM quarantined_configs WHERE config_id = ANY(CAST(:ids AS uuid[]))")
+
+_QUARANTINE = text("""
+INSERT INTO quarantined_configs (config_id, run_id, reason)
+SELECT u.id, :run, u.reason FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS varchar[])) AS u (id, reason)
+ON CONFLICT (config_id) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
+""")

@@ -1,0 +1,152 @@
+"""Slices: who works on which, and how far.
+
+A slice is its claimant's as long as that is heard of. While a batch is under way its transaction holds the
+slice's row, so nobody takes a slow one over, however long it lasts; between batches the heartbeat counts.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Select, text
+
+from db.models import BackfillStatus
+from db.runs import STALE_SECONDS
+from db.sessions import Database, WriteSession
+from workers.tasks import Counts, Run, Source
+
+WORKABLE: Final = frozenset({BackfillStatus.ENQUEUED, BackfillStatus.RUNNING})
+
+_LONGEST_SILENCE: Final = "30s"
+"""A transaction whose worker says nothing for so long is ended by PostgreSQL, and with it its hold on the slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A slice that `owner` has claimed."""
+
+    run: Run
+    number: int
+    source: Source
+    owner: uuid.UUID
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The parameters that name it and its owner."""
+        return {"run": self.run.id, "number": self.number, "owner": self.owner}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a slice is: its ids after `after` and up to `upper` are left."""
+
+    after: uuid.UUID | None
+    upper: uuid.UUID | None
+
+
+class Lost(Exception):
+    """The slice is somebody else's by now, or its run is not to be worked on any more."""
+
+
+async def claim(database: Database, run: Run, owner: uuid.UUID) -> Slice | None:
+    """Take a slice that nobody works on; None where there is none, or the run is not to be worked on."""
+
+    async def take(session: WriteSession) -> Slice | None:
+        # Shared with other claims, against a cancellation: that one sees our claim, or we see it.
+        status = await session.scalar(_STATUS, {"run": run.id})
+        if status is None or BackfillStatus(status) not in WORKABLE:
+            return None
+        row = await session.first(_CLAIM, {"run": run.id, "owner": owner})
+        return None if row is None else Slice(run, row.number, Source(row.source), owner)
+
+    return await database.write(take)
+
+
+async def release(database: Database, owner: uuid.UUID, run_id: uuid.UUID) -> None:
+    """Give back whatever this owner has claimed of a run."""
+    await database.write(lambda session: session.execute(_RELEASE, {"run": run_id, "owner": owner}))
+
+
+async def beat(database: Database, held: Slice) -> None:
+    """Say that the owner is alive. Raises Lost."""
+    if not await database.write(lambda session: session.execute(_BEAT, held.key)):
+        raise Lost
+
+
+async def hold(session: WriteSession, held: Slice) -> Position:
+    """Lock the slice for this transaction. Raises Lost where it, or its run, is not ours to work on any more."""
+    row = await session.first(_HOLD, held.key | {"silence": _LONGEST_SILENCE})
+    if row is None or row.claimed_by != held.owner or row.done:
+        raise Lost
+    # Read once the lock is held: a run that was paused before this batch began is seen to be.
+    status = await session.scalar(_RUN_STATUS, {"run": held.run.id})
+    if status is None or BackfillStatus(status) not in WORKABLE:
+        raise Lost
+    return Position(row.lower if row.cursor is None else row.cursor, row.upper)
+
+
+async def pick(
+    session: WriteSession, candidates: Select[Any], held: Slice, position: Position, limit: int
+) -> Sequence[uuid.UUID]:
+    """The next ids of a slice that its task concerns."""
+    id = held.source.model.id
+    if position.after is not None:
+        candidates = candidates.where(id > position.after)
+    if position.upper is not None:
+        candidates = candidates.where(id <= position.upper)
+    return [row.id for row in await session.rows(candidates.order_by(id).limit(limit))]
+
+
+async def advance(session: WriteSession, held: Slice, cursor: uuid.UUID | None, counts: Counts, *, done: bool) -> None:
+    """Move the cursor past the rows that this transaction has worked on."""
+    parameters = {
+        "cursor": cursor,
+        "done": done,
+        "processed": counts.processed,
+        "changed": counts.changed,
+        "skipped": counts.skipped,
+        "quarantined": counts.quarantined,
+    }
+    await session.execute(_ADVANCE, held.key | parameters)
+
+
+FREE: Final = (
+    "NOT done AND (claimed_by IS NULL OR heartbeat_at IS NULL"
+    f" OR heartbeat_at < clock_timestamp() - interval '{STALE_SECONDS} seconds')"
+)
+
+_STATUS = text("SELECT status FROM backfill_runs WHERE id = :run FOR SHARE")
+
+_RUN_STATUS = text("SELECT status FROM backfill_runs WHERE id = :run")
+
+_CLAIM = text(f"""
+UPDATE backfill_slices SET claimed_by = :owner, heartbeat_at = clock_timestamp()
+WHERE run_id = :run AND number = (
+    SELECT number FROM backfill_slices WHERE run_id = :run AND {FREE}
+    ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING number, source
+""")
+
+_RELEASE = text("UPDATE backfill_slices SET claimed_by = NULL WHERE run_id = :run AND claimed_by = :owner")
+
+_BEAT = text("""
+UPDATE backfill_slices SET heartbeat_at = clock_timestamp()
+WHERE run_id = :run AND number = :number AND claimed_by = :owner
+""")
+
+_HOLD = text("""
+SELECT claimed_by, done, lower, upper, cursor, set_config('idle_in_transaction_session_timeout', :silence, true)
+FROM backfill_slices WHERE run_id = :run AND number = :number FOR UPDATE
+""")
+
+_ADVANCE = text("""
+UPDATE backfill_slices
+SET cursor = coalesce(:cursor, cursor), done = :done, heartbeat_at = clock_timestamp(),
+    claimed_by = CASE WHEN :done THEN NULL ELSE claimed_by END,
+    total = CASE WHEN :done THEN processed + :processed ELSE total END,
+    processed = processed + :processed, changed = changed + :changed,
+    skipped = skipped + :skipped, quarantined = quarantined + :quarantined
+WHERE run_id = :run AND number = :number AND claimed_by = :owner
+""")

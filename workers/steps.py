@@ -1,0 +1,116 @@
+"""Steps: one batch after another through a slice, past rows that raise."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from db.sessions import Database, WriteSession
+from db.vault import Transaction, Vault
+from workers.failures import is_passing, name_of
+from workers.pacing import Pace, wait_turn
+from workers.slices import Lost, Slice, advance, hold, pick
+from workers.tasks import WORKER, Batch, Counts, Task
+
+_RETRIES: Final = (0.05, 0.2)
+"""Seconds before a slice's batch that raised is tried again as it is; afterwards it is halved at once."""
+
+_HOPELESS: Final = 20
+"""Rows that raise, and not one that does not: the fault is not the rows'."""
+
+_logger = logging.getLogger("strongroom.backfill")
+
+
+class EveryRowRaises(Exception):
+    """The run is pointless as things are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    rows: int
+    done: bool
+
+
+class Steps:
+    """One claimed slice. Each step is one transaction: check the claim, work on the rows, move the cursor."""
+
+    def __init__(self, database: Database, vault: Vault, task: Task, held: Slice) -> None:
+        self._database = database
+        self._vault = vault
+        self._task = task
+        self._held = held
+        self._pace = Pace(held.run)
+        self._retried = 0
+        self._set_aside = 0
+        self._worked = 0
+
+    async def take(self) -> bool:
+        """Take a step; True when the slice is done. Raises Lost, EveryRowRaises, or what a server's absence raises."""
+        size = self._pace.size
+        await wait_turn(self._database, self._held, size)
+        began = time.monotonic()
+        try:
+            step = await self._database.write(lambda session: self._work(session, size))
+        except Lost:
+            raise
+        except Exception as error:
+            if is_passing(error):
+                raise
+            return await self._overcome(error)
+        self._pace.succeed(time.monotonic() - began)
+        self._worked += step.rows
+        return step.done
+
+    async def _overcome(self, error: Exception) -> bool:
+        """Try again; then ever smaller batches; then leave the one row at fault as it is."""
+        _logger.warning("run %s: a batch of %d raised %s", self._held.run.id, self._pace.size, name_of(error))
+        if self._retried < len(_RETRIES):
+            await asyncio.sleep(_RETRIES[self._retried])
+            self._retried += 1
+            return False
+        if self._pace.size > 1:
+            self._pace.fail()
+            return False
+        reason = f"raised {name_of(error)}"
+        step = await self._database.write(lambda session: self._skip_row(session, reason))
+        self._set_aside += step.rows
+        if self._worked == 0 and (step.done or self._set_aside >= _HOPELESS):
+            await self._check_hope(reason)
+        return step.done
+
+    async def _check_hope(self, reason: str) -> None:
+        async with self._database.read() as session:
+            processed = await session.scalar(_PROCESSED, {"run": self._held.run.id})
+        if self._set_aside and processed <= self._set_aside:
+            raise EveryRowRaises(f"every row {reason}")
+
+    async def _work(self, session: WriteSession, size: int) -> _Step:
+        batch, last = await self._open(session, size)
+        counts = await self._task.work(batch) if batch.ids else Counts()
+        return await self._close(session, batch.ids, counts, last=last)
+
+    async def _skip_row(self, session: WriteSession, reason: str) -> _Step:
+        batch, last = await self._open(session, 1)
+        counts = await self._task.set_aside(batch, reason) if batch.ids else Counts()
+        return await self._close(session, batch.ids, counts, last=last)
+
+    async def _open(self, session: WriteSession, size: int) -> tuple[Batch, bool]:
+        held = self._held
+        position = await hold(session, held)
+        candidates = self._task.candidates(held.source, held.run)
+        found = await pick(session, candidates, held, position, size + 1)
+        transaction = Transaction(session, WORKER, self._vault)
+        return Batch(transaction, held.run, held.source, found[:size]), len(found) <= size
+
+    async def _close(self, session: WriteSession, ids: Sequence[UUID], counts: Counts, *, last: bool) -> _Step:
+        cursor: Any = ids[-1] if ids else None
+        await advance(session, self._held, cursor, counts, done=last)
+        return _Step(len(ids), last)
+
+
+_PROCESSED = text("SELECT coalesce(sum(processed), 0) FROM backfill_slices WHERE run_id = :run")

@@ -1,0 +1,129 @@
+"""What a task is: which rows it concerns, and what it does with one batch of them.
+
+Everything else is the engine's: runs, slices, cursors, claims, pace, retries and status.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from sqlalchemy import Select, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from db.access import Principal
+from db.models import BackfillKind, BackfillStatus, Config, ConfigVersion
+from db.sessions import Database
+from db.vault import Transaction, Vault
+
+WORKER: Final = Principal(uuid.UUID(int=0), "backfill", frozenset())
+"""Who works: nobody's token, and no permission."""
+
+
+class Source(StrEnum):
+    """A table that a task goes through, by its ids."""
+
+    CONFIGS = "configs"
+    HISTORY = "config_history"
+
+    @property
+    def model(self) -> type[Config] | type[ConfigVersion]:
+        """The table."""
+        return Config if self is Source.CONFIGS else ConfigVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the engine and its tasks know of a run."""
+
+    id: uuid.UUID
+    kind: BackfillKind
+    status: BackfillStatus
+    dry_run: bool
+    batch_size: int | None
+    max_rows_per_second: int | None
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the rows of a batch."""
+
+    processed: int = 0
+    changed: int = 0
+    skipped: int = 0
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of one source, to be worked on in a transaction that commits with the slice's cursor."""
+
+    transaction: Transaction
+    run: Run
+    source: Source
+    ids: Sequence[uuid.UUID]
+
+
+class Task(Protocol):
+    """One kind of run."""
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """The tables that it goes through, in this order."""
+        ...
+
+    def candidates(self, source: Source, run: Run) -> Select[Any]:
+        """The ids of the rows that it concerns. Asked again for every batch: what is done is left out."""
+        ...
+
+    async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
+        """What comes before the first row. May be done more than once."""
+        ...
+
+    async def work(self, batch: Batch) -> Counts:
+        """Work on a batch. Whatever it raises rolls the batch back."""
+        ...
+
+    async def set_aside(self, batch: Batch, reason: str) -> Counts:
+        """Note that the batch's only row raises, and leave it as it is."""
+        ...
+
+    async def conclude(self, database: Database, run: Run) -> str | None:
+        """What comes after the last row. May be done more than once. A text says why the run has failed."""
+        ...
+
+
+async def add_findings(batch: Batch, found: dict[uuid.UUID, str]) -> None:
+    """Put rows that are wrong on the run's report."""
+    if not found:
+        return
+    parameters = {"run": batch.run.id, "ids": list(found), "reasons": list(found.values())}
+    await batch.transaction.session.execute(_ADD_FINDINGS, parameters)
+
+
+async def tell_findings(database: Database, run: Run) -> str | None:
+    """The first wrong rows of a run with their reasons, or None where there is none."""
+    async with database.read() as session:
+        rows = await session.rows(_FINDINGS, {"run": run.id, "limit": _TOLD})
+    if not rows:
+        return None
+    count = rows[0].total
+    head = "1 row is wrong" if count == 1 else f"{count} rows are wrong"
+    more = f"; and {count - len(rows)} more" if count > len(rows) else ""
+    return f"{head}: {'; '.join(f'{row.config_id} {row.reason}' for row in rows)}{more}"
+
+
+_TOLD: Final = 20
+
+_ADD_FINDINGS = text("""
+INSERT INTO backfill_findings (run_id, config_id, reason)
+SELECT :run, u.id, u.reason FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS varchar[])) AS u (id, reason)
+ON CONFLICT (run_id, config_id) DO UPDATE SET reason = excluded.reason
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+
+_FINDINGS = text("""
+SELECT config_id, reason, count(*) OVER () AS total FROM backfill_findings
+WHERE run_id = :run ORDER BY config_id LIMIT :limit
+""")

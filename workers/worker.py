@@ -1,0 +1,110 @@
+"""The arq worker: what it runs, and how it starts and ends."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from arq import Worker, cron, func
+from arq.cron import CronJob
+from redis.exceptions import RedisError
+
+from db.errors import SettingsError
+from db.queue import QUEUE, WORK, connect, deserialize, serialize
+from db.reachability import check_postgres, check_redis
+from db.sessions import Database
+from db.settings import Settings
+from db.start import make_vault, open_keyring
+from db.upgrade import is_current
+from db.vault import Vault
+from workers.engine import Engine
+from workers.jobs import look_for_runs, work_on_run
+
+_JOBS: Final = 5
+_TIMEOUT: Final = 55
+"""Seconds of a job, at most. arq keeps a dead job's key for ten seconds longer."""
+
+_LOOKS_EVERY: Final = 2
+
+
+async def run(environ: Mapping[str, str]) -> None:
+    """Work until SIGTERM or SIGINT. SettingsError tells what is in the way."""
+    settings = Settings.from_env(environ)
+    database_url, redis_url = _require_urls(settings)
+    await check_postgres(database_url)
+    await check_redis(redis_url)
+    async with open_parts(settings, database_url) as (database, vault):
+        worker = make_worker(redis_url, database, vault)
+        await _run(worker)
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[tuple[Database, Vault]]:
+    """The database, once it is migrated, and the vault, once its keyring opens what is there."""
+    database = Database(database_url)
+    try:
+        async with database.read() as session:
+            keyring = await open_keyring(settings, session)
+        async with database.engine.connect() as connection:
+            if not await is_current(connection):
+                raise SettingsError("the database is not at this software's revision: run python -m db upgrade")
+        yield database, make_vault(settings, keyring)
+    finally:
+        await database.close()
+
+
+def make_worker(redis_url: str, database: Database, vault: Vault, **options: Any) -> Worker:
+    """An arq worker with our jobs, that writes and reads JSON and keeps no results."""
+    return Worker(
+        functions=[func(work_on_run, name=WORK, timeout=_TIMEOUT, max_tries=3, keep_result=0)],
+        cron_jobs=[make_clock()],
+        redis_pool=connect(redis_url),
+        ctx={"database": database, "engine": Engine(database, vault)},
+        **{"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10}
+        | {"job_timeout": _TIMEOUT, "keep_result": 0, "job_serializer": serialize, "job_deserializer": deserialize}
+        | options,
+    )
+
+
+def make_clock() -> CronJob:
+    """Looks for runs every few seconds, and at start: a bell that Redis lost is rung again."""
+    seconds = set(range(0, 60, _LOOKS_EVERY))
+    return cron(look_for_runs, name="look_for_runs", second=seconds, run_at_startup=True, timeout=10)
+
+
+def _require_urls(settings: Settings) -> tuple[str, str]:
+    if settings.database_url is None:
+        raise SettingsError("DATABASE_URL is not set: a worker by itself has no embedded PostgreSQL")
+    if settings.redis_url is None:
+        raise SettingsError("REDIS_URL is not set: a worker by itself has no embedded Valkey")
+    return settings.database_url, settings.redis_url
+
+
+async def _run(worker: Worker) -> None:
+    """Run arq's loop. A signal cancels its jobs, which give their slices back, and then the loop itself."""
+    try:
+        await worker.async_run()
+    except asyncio.CancelledError:
+        if worker.main_task is None or not worker.main_task.cancelled():
+            raise
+    except (RedisError, OSError) as error:
+        raise SettingsError(f"Redis does not answer any more: {type(error).__name__}") from None
+    finally:
+        await _close(worker)
+
+
+async def _close(worker: Worker) -> None:
+    try:
+        await worker.close()
+    except (RedisError, OSError) as error:
+        logging.getLogger("strongroom.worker").warning("closing Redis failed: %s", type(error).__name__)
+
+
+def configure_logs() -> None:
+    """One line an event to standard error. arq logs each job's start and end, and with it the run's id."""
+    logging.basicConfig(
+        level=os.environ.get("STRONGROOM_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("arq").setLevel(logging.WARNING)
