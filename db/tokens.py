@@ -30,6 +30,7 @@ FRESH_SECONDS: Final = 0.5
 """How long another process may go on honouring a token that was revoked here: well within a second."""
 
 _REMEMBERED: Final = 10_000
+_NAMES: Final = frozenset(permission.value for permission in Permission)
 _SHORTEST, _LONGEST = 32, 512
 
 
@@ -176,14 +177,14 @@ def _limit_within(inner: Limit, outer: Limit) -> bool:
 def _permissions(names: Collection[str]) -> frozenset[Permission]:
     if EVERYTHING in names:
         return frozenset(Permission)
-    return frozenset(Permission(name) for name in names if name in Permission)
+    return frozenset(Permission(name) for name in names if name in _NAMES)
 
 
 def _check_permissions(names: Sequence[str], problems: Problems) -> frozenset[Permission]:
     if not names:
         problems.add("must name at least one permission", "permissions")
     for index, name in enumerate(names):
-        if name != EVERYTHING and name not in Permission:
+        if name != EVERYTHING and name not in _NAMES:
             problems.add(f"must be one of: {', '.join(Permission)}, {EVERYTHING}", "permissions", index)
     return _permissions(names)
 

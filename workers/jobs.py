@@ -22,7 +22,7 @@ async def work_on_run(ctx: dict[str, Any], run_id: str) -> None:
     try:
         if await ctx["engine"].work(id):
             await ring(ctx["redis"], id)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told by its type: its text may hold a value
         if not is_passing(error):
             raise RuntimeError(name_of(error)) from None
         _logger.warning("run %s is left for later: %s", id, name_of(error))
@@ -36,12 +36,13 @@ async def look_for_runs(ctx: dict[str, Any]) -> None:
         for row in rows:
             for _ in range(row.bells):
                 await ring(ctx["redis"], row.id)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told by its type: its text may hold a value
         if not is_passing(error):
             raise RuntimeError(name_of(error)) from None
         _logger.warning("looking for runs failed: %s", name_of(error))
 
 
+# Constants of ours only are put into it.
 _WAITING = text(f"""
 SELECT r.id, greatest(least(s.free, :limit), 1) AS bells
 FROM backfill_runs r, LATERAL (

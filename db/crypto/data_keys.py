@@ -42,15 +42,17 @@ class DataKeys:
         return found
 
     async def active(self, session: WriteSession, scopes: Collection[Scope]) -> dict[Scope, DataKey]:
-        """The active key of each scope, made where there is none. Raises SealError when one does not open."""
+        """The active key of each scope, made where there is none. Raises SealError when one does not open.
+
+        A key may be this transaction's own, so none is remembered before it has committed.
+        """
         rows = await self._active_rows(session, scopes)
         missing = set(scopes) - {row.organization_id for row in rows}
-        if not missing:
-            return {row.organization_id: self.open(*row) for row in rows}
-        made = [self._new(scope) for scope in sorted(missing, key=str)]
-        await session.execute(insert(StoredKey).on_conflict_do_nothing(), made)
-        rows = await self._active_rows(session, scopes)
-        keys = {row.organization_id: self._unwrap(*row) for row in rows}
+        if missing:
+            made = [self._new(scope) for scope in sorted(missing, key=str)]
+            await session.execute(insert(StoredKey).on_conflict_do_nothing(), made)
+            rows = await self._active_rows(session, scopes)
+        keys = {row.organization_id: self._opened.get(row.id) or self._unwrap(*row) for row in rows}
         session.after_commit(lambda: self._remember_all(keys.values()))
         return keys
 

@@ -4,7 +4,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 
@@ -24,7 +24,7 @@ _WRITERS: Final = ("import@platform.example", "kim@platform.example", "sam@platf
 
 async def load_demo(database_url: str, settings: Settings) -> None:
     """Fill an empty database; leave one that holds the demo already. SettingsError for any other."""
-    connection = await asyncpg.connect(asyncpg_dsn(database_url))
+    connection: Any = await cast("Any", asyncpg).connect(asyncpg_dsn(database_url))
     try:
         async with connection.transaction():
             await connection.execute("LOCK TABLE integrations, organizations, configs IN EXCLUSIVE MODE")

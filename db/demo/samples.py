@@ -70,7 +70,7 @@ def draw_secret(key: str, lots: random.Random) -> str:
     if last in _PEMS:
         return _pem(_PEMS[last], lots)
     if last in _SERVICE_ACCOUNTS:
-        account = {"type": "service_account", "project_id": "demo", "private_key_id": _noise(lots, 24)}
+        account: JSON = {"type": "service_account", "project_id": "demo", "private_key_id": _noise(lots, 24)}
         return dump(account)
     return f"demo-{last.replace('_', '-')}-{_noise(lots, 20)}"
 

@@ -30,6 +30,8 @@ def home() -> Iterator[Path]:
     # Not tmp_path: the path of a socket has to be short.
     folder = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp"))
     yield folder
+    for process in servers_of(folder):
+        process.kill()
     shutil.rmtree(folder, ignore_errors=True)
 
 

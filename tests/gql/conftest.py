@@ -5,6 +5,7 @@ client                     an `ApiClient` of the admin
 tables                     `await tables()`: all that the database holds
 """
 
+import base64
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -197,3 +198,94 @@ def tables(database: Database) -> Callable[[], Awaitable[dict[str, list[str]]]]:
             }
 
     return read
+
+
+LEGACY_TOKEN = base64.urlsafe_b64encode(b"\x80" + bytes(8) + bytes(16) + bytes(16) + bytes(32)).decode()
+"""Has the structure of a Fernet token; no key opens it."""
+
+
+@pytest.fixture
+async def estate(client: ApiClient, api: Api) -> dict[str, str]:
+    """The world of tenancy.txt: the ids of what is in it, and its callers' tokens, by name."""
+    at = {"A": str(uuid.uuid4()), "B": str(uuid.uuid4())}
+    for name in "AB":
+        await client.run("CreateOrganization", input={"id": at[name], "name": f"organization {name}"})
+    keys = {"api_key": "SECRET", "url": "STRING", "port": "INT", "old": "SECRET"}
+    for name, product, fields in (("I", "halo", keys), ("J", "ninja", {"token": "SECRET"})):
+        schema = [{"key": key, "type": type} for key, type in fields.items()]
+        made = await client.run("CreateIntegration", input={"name": product, "configSchema": schema})
+        at[name] = made["createIntegration"]["integration"]["id"]
+
+    async def set_defaults(name: str, config: dict[str, Any]) -> str:
+        made = await client.run("SetIntegrationConfig", input={"integrationId": at[name], "config": config})
+        return made["setIntegrationConfig"]["configs"][0]["id"]
+
+    async def make_mapping(name: str, owner: str | None, **rest: Any) -> tuple[str, list[dict[str, Any]]]:
+        given = {"integrationId": at[name], "organizationId": owner, "entityId": "1", **rest}
+        made = (await client.run("CreateMapping", input=given))["createMapping"]["mapping"]
+        return made["id"], made["overrides"]
+
+    async def set_standalone(key: str, owner: str | None) -> str:
+        given = {"organizationId": owner, "key": key, "type": "SECRET", "value": f"the secret of {key}"}
+        return (await client.run("SetConfig", input=given))["setConfig"]["config"]["id"]
+
+    await set_defaults("I", {"api_key": "the first default"})
+    at["default"] = await set_defaults("I", {"api_key": "the default of I", "url": "https://i.example.com"})
+    at["j_default"] = await set_defaults("J", {"token": "the default of J"})
+    at["mapping"], [override, _] = await make_mapping("I", at["A"], config={"api_key": "A's first", "port": 1})
+    await client.run("UpdateMapping", input={"id": at["mapping"], "config": {"api_key": "A's second"}})
+    at["b_mapping"], [b_override] = await make_mapping("I", at["B"], config={"api_key": "B's own"})
+    at["override"], at["b_override"] = override["id"], b_override["id"]
+    at["fallback"], _ = await make_mapping("J", None)
+    at["standalone"] = await set_standalone("a", at["A"])
+    await set_standalone("b", at["B"])
+    at["global"] = await set_standalone("g", None)
+    at |= await _plant_quarantine(api, at)
+    return at | await _make_callers(api, at)
+
+
+async def _plant_quarantine(api: Api, at: dict[str, str]) -> dict[str, str]:
+    ids = {"run": str(uuid.uuid4()), "quarantined": str(uuid.uuid4()), "b_quarantined": str(uuid.uuid4())}
+    plant = text("""
+        INSERT INTO configs (id, integration_id, organization_id, key, config_type, value, updated_by)
+        VALUES (:id, :integration, :organization, 'old', 'string', jsonb_build_object('value', CAST(:token AS text)), 'x')
+    """)
+    run = text("""
+        INSERT INTO backfill_runs (id, kind, status, dry_run, started_by)
+        VALUES (:run, 'seal', 'enqueued', false, 'x')
+    """)
+    quarantine = text("INSERT INTO quarantined_configs (config_id, run_id, reason) VALUES (:id, :run, 'x')")
+
+    async def insert(transaction: Transaction) -> None:
+        run_id = uuid.UUID(ids["run"])
+        await transaction.session.execute(run, {"run": run_id})
+        for id, owner in ((ids["quarantined"], at["A"]), (ids["b_quarantined"], at["B"])):
+            row = {"id": uuid.UUID(id), "integration": uuid.UUID(at["I"]), "organization": uuid.UUID(owner)}
+            await transaction.session.execute(plant, row | {"token": LEGACY_TOKEN})
+            await transaction.session.execute(quarantine, {"id": row["id"], "run": run_id})
+
+    await api.transact(insert)
+    return ids
+
+
+async def _make_callers(api: Api, at: dict[str, str]) -> dict[str, str]:
+    tokens = {
+        "admin token": await api.make_token(),
+        "A token": await api.make_token("*", organization_ids=[at["A"]]),
+        "B token": await api.make_token("*", organization_ids=[at["B"]]),
+        "J token": await api.make_token("*", integrations=["ninja"]),
+        "reader token": await api.make_token("config:read"),
+        "resolver token": await api.make_token("config:resolve"),
+        "expired token": await api.make_token(name="expired"),
+        "revoked token": await api.make_token(name="revoked"),
+    }
+    of_a = NewToken("of A", ["config:read"], [at["A"]])
+    free = NewToken("free", ["config:read"])
+    ids = [await api.transact(lambda transaction, new=new: create_token(transaction, new)) for new in (of_a, free)]
+    end = text("""
+        UPDATE tokens SET expires_at = CASE WHEN name = 'expired' THEN now() - interval '1 second' END,
+            revoked_at = CASE WHEN name = 'revoked' THEN now() END
+        WHERE name IN ('expired', 'revoked')
+    """)
+    await api.transact(lambda transaction: transaction.session.execute(end))
+    return tokens | {"token": str(ids[0][0]), "free_token": str(ids[1][0])}

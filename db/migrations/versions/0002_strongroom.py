@@ -51,7 +51,7 @@ CREATE INDEX ix_integration_mappings_created_at_id ON integration_mappings (crea
 CONFIGS = f"""
 CREATE TABLE data_keys (
     id uuid PRIMARY KEY,
-    organization_id uuid REFERENCES organizations (id),
+    organization_id uuid REFERENCES organizations (id) ON DELETE CASCADE,
     root_key_id varchar(64) NOT NULL,
     wrapped bytea NOT NULL,
     active boolean NOT NULL DEFAULT true,
@@ -82,7 +82,7 @@ CREATE INDEX ix_configs_legacy ON configs (id) WHERE legacy;
 CREATE TABLE config_history (
     id uuid PRIMARY KEY,
     integration_id uuid REFERENCES integrations (id) ON UPDATE CASCADE ON DELETE CASCADE,
-    organization_id uuid REFERENCES organizations (id),
+    organization_id uuid REFERENCES organizations (id) ON DELETE CASCADE,
     key varchar(255) NOT NULL,
     version integer NOT NULL,
     config_type config_type NOT NULL,
@@ -118,7 +118,32 @@ END $$
 """
 """Older software changes a field's type with one UPDATE and knows nothing of our foreign key to it."""
 
+CONFIG_TRIGGER = """
+CREATE FUNCTION strongroom_hand_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.legacy := true;
+    NEW.version := OLD.version + 1;
+    NEW.field_id := NULL;
+    IF NEW.value IS NOT NULL THEN
+        NEW.sealed := NULL;
+        NEW.data_key_id := NULL;
+    END IF;
+    RETURN NEW;
+END $$
+"""
+"""A row of ours that older software writes is legacy again, with what it wrote: it knows none of our columns.
+
+Every write of ours changes one of them, so for those the condition is false and no function is called.
+"""
+
 RECORDS = """
+CREATE TRIGGER hand_back BEFORE UPDATE OF value, config_type ON configs
+    FOR EACH ROW WHEN (
+        NOT OLD.legacy AND NOT NEW.legacy AND NEW.version = OLD.version
+        AND (NEW.value, NEW.config_type) IS DISTINCT FROM (OLD.value, OLD.config_type)
+        AND (NEW.sealed, NEW.data_key_id, NEW.field_id)
+            IS NOT DISTINCT FROM (OLD.sealed, OLD.data_key_id, OLD.field_id)
+    ) EXECUTE FUNCTION strongroom_hand_back();
 CREATE TRIGGER release_rows BEFORE UPDATE OF type ON integration_config_schema
     FOR EACH ROW WHEN (OLD.type IS DISTINCT FROM NEW.type) EXECUTE FUNCTION strongroom_release_rows();
 CREATE TABLE tokens (
@@ -206,5 +231,6 @@ def upgrade() -> None:
         for statement in script.split(";\n"):
             op.execute(statement)
     op.execute(SCHEMA_TYPE_TRIGGER)
+    op.execute(CONFIG_TRIGGER)
     for statement in RECORDS.split(";\n"):
         op.execute(statement)

@@ -1,0 +1,99 @@
+"""Runs through the real engine, on the rows of tests/data/legacy.sql or on planted ones."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import asyncpg
+import pytest
+from arq import Worker
+
+from db.access import Principal
+from db.crypto.legacy import LegacyKeys
+from db.models import BackfillKind
+from db.queue import Queue
+from db.runs import RunRow, find_run, start_backfill
+from db.sessions import Database
+from db.upgrade import upgrade
+from db.vault import Vault
+from workers.engine import Engine
+from workers.worker import make_worker
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+class Backfill(Protocol):
+    """Starts a run, works on it to its end, and tells what became of it."""
+
+    async def __call__(self, kind: BackfillKind = ..., **options: Any) -> RunRow: ...
+
+
+@pytest.fixture(scope="session")
+def expected() -> dict[str, Any]:
+    """What is to become of each row of legacy.sql, and the keys of the software that wrote it."""
+    return json.loads((DATA / "legacy.expected.json").read_text())
+
+
+@pytest.fixture
+def legacy_keys(expected: dict[str, Any]) -> LegacyKeys:
+    """The keys that legacy.sql was written with."""
+    return LegacyKeys.from_settings((), expected["secretKey"], expected["salt"], expected["info"])
+
+
+@pytest.fixture
+def engine(database: Database, vault: Vault) -> Engine:
+    """The engine, in this process."""
+    return Engine(database, vault)
+
+
+@pytest.fixture
+async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection beside the service's own."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def backfill(transact: Any, engine: Engine, database: Database, admin: Principal) -> Backfill:
+    """Starts a run and has the engine work on it until it is over."""
+
+    async def run(kind: BackfillKind = BackfillKind.SEAL, **options: Any) -> RunRow:
+        started = await transact(lambda transaction: start_backfill(transaction, kind, **options))
+        while await engine.work(started.id):
+            pass
+        async with database.read() as session:
+            return await find_run(session, admin, started.id)
+
+    return run
+
+
+@pytest.fixture
+def see(database: Database, admin: Principal) -> Callable[[uuid.UUID], Awaitable[RunRow]]:
+    """Reads a run."""
+
+    async def run(id: uuid.UUID) -> RunRow:
+        async with database.read() as session:
+            return await find_run(session, admin, id)
+
+    return run
+
+
+@pytest.fixture
+async def worker(redis_url: str, database: Database, vault: Vault, queue: Queue) -> AsyncIterator[Worker]:
+    """An arq worker in this process, not started."""
+    worker = make_worker(redis_url, database, vault, handle_signals=False)
+    yield worker
+    await worker.close()
+
+
+@pytest.fixture
+async def legacy_rows(database_url: str, request: pytest.FixtureRequest) -> None:
+    """Puts legacy.sql into the test's database, as older software left it, and migrates."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await connection.execute((DATA / "legacy.sql").read_text())
+    await connection.close()
+    await upgrade(database_url)
