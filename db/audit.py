@@ -59,6 +59,7 @@ class Deed:
 
 async def record(session: WriteSession, principal: Principal, *deeds: Deed) -> None:
     """Put deeds on record in the transaction that does them."""
+    session.touched.update((deed.integration_id, deed.organization_id) for deed in deeds)
     if deeds:
         await session.execute(insert(AuditEvent), [deed.row(principal) for deed in deeds])
 

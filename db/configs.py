@@ -216,9 +216,7 @@ async def _lock_config(transaction: Transaction, id: uuid.UUID) -> StoredConfig:
 async def _lock_organization(transaction: Transaction, id: uuid.UUID | None) -> None:
     if id is None:
         return
-    statement = select(Organization.id).where(
-        Organization.id == id, access.organizations_of(transaction.principal)
-    )
+    statement = select(Organization.id).where(Organization.id == id, access.organizations_of(transaction.principal))
     if await transaction.session.first(statement.with_for_update(read=True)) is None:
         raise NotFound("organization")
 
@@ -273,7 +271,5 @@ def _deed(action: str, row: StoredConfig, detail: dict[str, Any] | None = None) 
     return Deed(action, row.organization_id, row.integration_id, row.id, [row.key], detail)
 
 
-_SHARE_INTEGRATION = (
-    select(Integration.id).where(Integration.id == bindparam("id")).with_for_update(read=True)
-)
+_SHARE_INTEGRATION = select(Integration.id).where(Integration.id == bindparam("id")).with_for_update(read=True)
 _IS_DELETED = select(Integration.is_deleted).where(Integration.id == bindparam("id"))

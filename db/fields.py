@@ -93,9 +93,7 @@ def check_value(field: Field, value: JSON, problems: Problems, *path: str | int)
     if len(problems.found) > before:
         return None
     if field.type is ConfigType.SECRET and value == MASK:
-        problems.add(
-            f"{MASK} stands for a secret and is none; leave the key out to keep what is there", *path
-        )
+        problems.add(f"{MASK} stands for a secret and is none; leave the key out to keep what is there", *path)
         return None
     try:
         coerced = coerce(value, field.type)
@@ -130,9 +128,7 @@ async def fields_of(session: ReadSession, integration_id: uuid.UUID) -> dict[str
     return {row.key: stored_field(row) for row in rows}
 
 
-async def fields_of_many(
-    session: ReadSession, integration_ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, list[Field]]:
+async def fields_of_many(session: ReadSession, integration_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[Field]]:
     """The fields of many integrations, each in its order."""
     found: dict[uuid.UUID, list[Field]] = {}
     statement = select_fields().where(among(ConfigField.integration_id, integration_ids))

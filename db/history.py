@@ -75,9 +75,7 @@ def select_history() -> Select[*tuple[Any, ...]]:
     )
 
 
-def history_at(
-    integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str
-) -> ColumnElement[bool]:
+def history_at(integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str) -> ColumnElement[bool]:
     """The history of one place, in the form that its index serves."""
     return (
         (func.coalesce(ConfigVersion.integration_id, NOWHERE) == (integration_id or NOWHERE))
@@ -131,9 +129,7 @@ def _same_place(spots: TableValuedAlias) -> Sequence[ColumnElement[bool]]:
     )
 
 
-async def keep(
-    transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False
-) -> None:
+async def keep(transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False) -> None:
     """Append what these rows hold to the history; the caller overwrites or deletes them afterwards."""
     if not rows:
         return
@@ -141,9 +137,7 @@ async def keep(
     keys = await transaction.vault.data_keys.find(
         transaction.session, {row.data_key_id for row in rows if row.data_key_id}
     )
-    entries = [
-        _entry(transaction, row, sealers, keys) | {"reason": reason, "returns": returns} for row in rows
-    ]
+    entries = [_entry(transaction, row, sealers, keys) | {"reason": reason, "returns": returns} for row in rows]
     await transaction.session.execute(insert(ConfigVersion), entries)
 
 
@@ -162,9 +156,7 @@ async def forget_returning(
     )
 
 
-async def open_past(
-    session: ReadSession, vault: Vault, entries: Sequence[PastValue]
-) -> dict[uuid.UUID, Opened | Shut]:
+async def open_past(session: ReadSession, vault: Vault, entries: Sequence[PastValue]) -> dict[uuid.UUID, Opened | Shut]:
     """Every entry's value in the clear, by entry id; one look-up of data keys for all of them."""
     keys = await vault.data_keys.find(session, {entry.data_key_id for entry in entries if entry.data_key_id})
     return {entry.id: _open_entry(vault, entry, keys) for entry in entries}
@@ -208,9 +200,7 @@ def _entry(
     if not row.is_secret:
         return entry | {"value": wrap(_kept_value(transaction, row)), "sealed": None, "data_key_id": None}
     sealer = sealers[row.organization_id]
-    opened = open_row(
-        row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys
-    )
+    opened = open_row(row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys)
     if isinstance(opened, Shut) and row.sealed is not None:
         return entry | {
             "value": None,

@@ -83,9 +83,7 @@ async def create_integration(
     row = await _insert(transaction, name, description)
     if checked:
         await transaction.session.execute(insert(ConfigField), [field.row(row.id) for field in checked])
-    await record(
-        transaction.session, transaction.principal, Deed("integration.create", integration_id=row.id)
-    )
+    await record(transaction.session, transaction.principal, Deed("integration.create", integration_id=row.id))
     return row
 
 
@@ -137,9 +135,7 @@ async def set_integration_config(
     current = await lock(transaction, id, [None], {*written, *removed, *expected})
     wanted: dict[Spot, int | None] = {(None, key): version for key, version in expected.items()}
     check_versions(current, wanted)
-    await remove(
-        transaction, [current[None, key] for key in removed if (None, key) in current], history.DELETED
-    )
+    await remove(transaction, [current[None, key] for key in removed if (None, key) in current], history.DELETED)
     ids = await put(transaction, entries_of(id, None, fields, written), current, wanted)
     deed = Deed("config.write", integration_id=id, keys=[*written, *removed])
     await record(transaction.session, transaction.principal, deed)
@@ -159,9 +155,7 @@ def entries_of(
     ]
 
 
-async def lock_integration(
-    transaction: Transaction, id: uuid.UUID, *, exclusive: bool = False
-) -> IntegrationRow:
+async def lock_integration(transaction: Transaction, id: uuid.UUID, *, exclusive: bool = False) -> IntegrationRow:
     """Lock an integration and so its schema: shared for writes of values, exclusive for changes of the schema."""
     statement = select_integrations(transaction.principal).where(Integration.id == id)
     row = await transaction.session.first(statement.with_for_update(read=not exclusive, of=Integration))
@@ -182,9 +176,7 @@ async def _insert(transaction: Transaction, name: str, description: str | None) 
     return await _named(transaction, insert(Integration).values(values).returning(*_COLUMNS))
 
 
-async def _update(
-    transaction: Transaction, id: uuid.UUID, changes: Mapping[str, str | None]
-) -> IntegrationRow:
+async def _update(transaction: Transaction, id: uuid.UUID, changes: Mapping[str, str | None]) -> IntegrationRow:
     statement = update(Integration).where(Integration.id == id).values(**changes, updated_at=func.now())
     return await _named(transaction, statement.returning(*_COLUMNS))
 

@@ -79,9 +79,7 @@ def version_map(value: JSON, problems: Problems, *path: str | int) -> Mapping[st
     """A JSON object of keys and versions; null is no expectation at all."""
     versions: dict[str, int | None] = {}
     for key, version in value_map({} if value is None else value, problems, *path).items():
-        if version is None or (
-            isinstance(version, int) and not isinstance(version, bool) and 0 <= version < 2**31
-        ):
+        if version is None or (isinstance(version, int) and not isinstance(version, bool) and 0 <= version < 2**31):
             versions[key] = version
         else:
             problems.add("must be a version: a whole number, 0 for none yet", *path, key)

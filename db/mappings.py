@@ -134,9 +134,7 @@ async def update_mapping(
     problems.check()
     await _write_overrides(transaction, row, fields, written, removed, expected)
     done = await _update(transaction, row, changes)
-    await record(
-        transaction.session, transaction.principal, _deed("mapping.update", done, [*written, *removed])
-    )
+    await record(transaction.session, transaction.principal, _deed("mapping.update", done, [*written, *removed]))
     return done
 
 
@@ -242,9 +240,7 @@ def _first_config(fields: Mapping[str, Field], new: NewMapping, problems: Proble
     return written
 
 
-def _check_entity(
-    entity_id: str | None, entity_name: str | None, problems: Problems, *path: str | int
-) -> None:
+def _check_entity(entity_id: str | None, entity_name: str | None, problems: Problems, *path: str | int) -> None:
     if entity_id is None:
         problems.add("must not be null", *path, "entityId")
     problems.name(entity_id, *path, "entityId")
@@ -334,9 +330,7 @@ async def _upsert(
     rows = await transaction.session.rows(_UPSERT, parameters)
     by_owner = {row.organization_id: row for row in rows}
     ordered = [by_owner[new.organization_id] for new in wanted]
-    return [MappingRow(*tuple(row)[:-1]) for row in ordered], [
-        row.organization_id for row in rows if row.inserted
-    ]
+    return [MappingRow(*tuple(row)[:-1]) for row in ordered], [row.organization_id for row in rows if row.inserted]
 
 
 _UPSERT = text("""

@@ -47,9 +47,7 @@ class Order:
         """The columns' names."""
         return [column.key for column in self.columns]
 
-    def apply(
-        self, statement: Select[*tuple[Any, ...]], first: int, after: str | None
-    ) -> Select[*tuple[Any, ...]]:
+    def apply(self, statement: Select[*tuple[Any, ...]], first: int, after: str | None) -> Select[*tuple[Any, ...]]:
         """The statement for `first` rows after a cursor, and one more to know whether more follow."""
         if not 1 <= first <= PAGE_LIMIT:
             raise BadInput([Problem(("first",), f"must be between 1 and {PAGE_LIMIT}")])

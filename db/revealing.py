@@ -20,9 +20,7 @@ class Revealed:
     value: JSON
 
 
-async def reveal(
-    transaction: Transaction, ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, Revealed | StrongroomError]:
+async def reveal(transaction: Transaction, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Revealed | StrongroomError]:
     """Each visible config's value, or why it is not revealed. The audit record commits with the transaction.
 
     The edge hands values out only after the commit, so that nothing leaves without its record.

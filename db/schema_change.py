@@ -76,9 +76,7 @@ class _Plan:
         return [key for key in both if self.after[key].type is not self.before[key].type]
 
 
-async def change_schema(
-    transaction: Transaction, integration_id: uuid.UUID, fields: Sequence[Field]
-) -> SchemaChange:
+async def change_schema(transaction: Transaction, integration_id: uuid.UUID, fields: Sequence[Field]) -> SchemaChange:
     """Make `fields` the integration's full schema. The integration is locked; the fields have been checked."""
     before = await fields_of(transaction.session, integration_id)
     after = {f.key: replace(f, id=before[f.key].id if f.key in before else uuid.uuid4()) for f in fields}
@@ -97,9 +95,7 @@ async def change_schema(
     return SchemaChange(len(plan.migrated) + len(plan.adopted), len(gone), len(plan.restored))
 
 
-async def _lock_rows(
-    transaction: Transaction, integration_id: uuid.UUID, keys: Sequence[str]
-) -> list[StoredConfig]:
+async def _lock_rows(transaction: Transaction, integration_id: uuid.UUID, keys: Sequence[str]) -> list[StoredConfig]:
     if not keys:
         return []
     statement = (
@@ -155,9 +151,7 @@ def _plan_adoption(plan: _Plan, row: StoredConfig, wanted: Field) -> None:
         plan.adopted.append((row, _entry(plan, row.organization_id, wanted, None)))
 
 
-async def _plan_return(
-    transaction: Transaction, plan: _Plan, taken: set[tuple[uuid.UUID | None, str]]
-) -> None:
+async def _plan_return(transaction: Transaction, plan: _Plan, taken: set[tuple[uuid.UUID | None, str]]) -> None:
     """Values that were dropped with a field come back with it, unless something has taken their place."""
     if not plan.added:
         return
@@ -184,9 +178,7 @@ def _plan_returning(plan: _Plan, past: PastValue, opened: Opened | Shut) -> None
         value = convert(opened.value, wanted.type)
     except Unfit as error:
         where = f"version {past.version} of organization {past.organization_id or 'none (the default)'}"
-        plan.problems.add(
-            f"a returning value does not fit: {where} {error}", "configSchema", wanted.position, "type"
-        )
+        plan.problems.add(f"a returning value does not fit: {where} {error}", "configSchema", wanted.position, "type")
         return
     entry = _entry(plan, past.organization_id, wanted, value)
     plan.restored.append(replace(entry, description=past.description, keeps_description=False))
@@ -206,9 +198,7 @@ async def _write_fields(transaction: Transaction, plan: _Plan) -> None:
     if plan.dropped:
         ids = [plan.before[key].id for key in plan.dropped]
         await transaction.session.execute(delete(ConfigField).where(among(ConfigField.id, ids)))
-    kept = [
-        plan.after[key] for key in plan.after if key in plan.before and plan.after[key] != plan.before[key]
-    ]
+    kept = [plan.after[key] for key in plan.after if key in plan.before and plan.after[key] != plan.before[key]]
     for wanted in kept:
         row = wanted.row(plan.integration_id)
         await transaction.session.execute(update(ConfigField).where(ConfigField.id == wanted.id).values(row))

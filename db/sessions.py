@@ -7,6 +7,7 @@ has committed (jobs sent, keys cached) is handed to `after_commit`.
 
 import asyncio
 import random
+import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -52,6 +53,8 @@ class WriteSession(ReadSession):
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(connection)
         self.after: list[Callable[[], None]] = []
+        self.touched: set[tuple[uuid.UUID | None, uuid.UUID | None]] = set()
+        """The integrations and organizations whose deeds are on record in this transaction."""
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Run a statement; the number of rows that it touched."""

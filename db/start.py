@@ -75,9 +75,7 @@ async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
     counts = await session.rows(statement)
     lacking = {row.root_key_id: row.keys for row in counts if row.root_key_id not in keyring.ids}
     if lacking:
-        told = ", ".join(
-            f"{root_key_id} ({count} data keys)" for root_key_id, count in sorted(lacking.items())
-        )
+        told = ", ".join(f"{root_key_id} ({count} data keys)" for root_key_id, count in sorted(lacking.items()))
         raise SettingsError(f"the root keyring lacks keys that the database is sealed with: {told}")
     for root_key_id in (row.root_key_id for row in counts):
         row = await session.first(
@@ -89,9 +87,7 @@ async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
             raise SettingsError(f"the root key {root_key_id} is not the one that the database is sealed with")
 
 
-def _opens(
-    keyring: RootKeyring, key_id: uuid.UUID, scope: uuid.UUID | None, root_key_id: str, wrapped: bytes
-) -> bool:
+def _opens(keyring: RootKeyring, key_id: uuid.UUID, scope: uuid.UUID | None, root_key_id: str, wrapped: bytes) -> bool:
     try:
         keyring.unwrap(root_key_id, wrapped, data_key_id=key_id, organization_id=scope)
     except SealError:
@@ -107,9 +103,7 @@ async def _create_keyring(path: Path, session: ReadSession, *, create: bool) -> 
             "set STRONGROOM_ROOT_KEYS, or put the keyring file back"
         )
     if not create:
-        raise SettingsError(
-            f"there is no root keyring: set STRONGROOM_ROOT_KEYS, or make {path} with `make run`"
-        )
+        raise SettingsError(f"there is no root keyring: set STRONGROOM_ROOT_KEYS, or make {path} with `make run`")
     return RootKeyring.create(path)
 
 

@@ -117,9 +117,7 @@ def judge(row: StoredConfig, legacy_keys: LegacyKeys) -> Judgement:
     return judge_value(row.raw, row.type, legacy_keys if row.legacy else None, unknown=row.is_unknown)
 
 
-def judge_value(
-    raw: JSON, config_type: ConfigType, legacy_keys: LegacyKeys | None, *, unknown: bool
-) -> Judgement:
+def judge_value(raw: JSON, config_type: ConfigType, legacy_keys: LegacyKeys | None, *, unknown: bool) -> Judgement:
     """What an unsealed value is under a type; with legacy keys it is older software's, and may be a token."""
     if is_empty(raw):
         return Absent()

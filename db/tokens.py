@@ -73,9 +73,7 @@ class Authenticator:
         if not _SHORTEST <= len(token) <= _LONGEST or not token.isascii():
             raise Unauthenticated
         wanted, asked = hash_token(token), time.monotonic()
-        row = await session.first(
-            select(*_COLUMNS).where(Token.secret_hash == wanted, Token.revoked_at.is_(None))
-        )
+        row = await session.first(select(*_COLUMNS).where(Token.secret_hash == wanted, Token.revoked_at.is_(None)))
         if row is None or not hmac.compare_digest(row.secret_hash, wanted):
             raise Unauthenticated
         principal = check_expiry(principal_of(row))
@@ -125,9 +123,7 @@ async def create_token(transaction: Transaction, new: NewToken) -> tuple[uuid.UU
         raise Forbidden("a token grants only within its own permissions, limits and expiry")
     token = generate_token()
     await transaction.session.execute(insert(Token), [_row(granted, new.permissions, token, principal.name)])
-    await record(
-        transaction.session, principal, Deed("token.create", detail={"token": str(granted.token_id)})
-    )
+    await record(transaction.session, principal, Deed("token.create", detail={"token": str(granted.token_id)}))
     return granted.token_id, token
 
 

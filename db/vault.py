@@ -71,9 +71,7 @@ def open_row(row: StoredConfig, key: DataKey | None, legacy_keys: LegacyKeys) ->
             return Shut() if row.is_secret else Opened(row.raw)
 
 
-async def open_rows(
-    session: ReadSession, vault: Vault, rows: Sequence[StoredConfig]
-) -> dict[uuid.UUID, Opened | Shut]:
+async def open_rows(session: ReadSession, vault: Vault, rows: Sequence[StoredConfig]) -> dict[uuid.UUID, Opened | Shut]:
     """Every row's value in the clear, by config id; one look-up of data keys for all of them."""
     keys = await vault.data_keys.find(session, {row.data_key_id for row in rows if row.data_key_id})
     return {row.id: open_row(row, keys.get(_key_id(row)), vault.legacy_keys) for row in rows}

@@ -56,9 +56,7 @@ async def lock(
     in_scope = among(Config.organization_id, ids)
     if None in organization_ids:
         in_scope = in_scope | Config.organization_id.is_(None) if ids else Config.organization_id.is_(None)
-    at = (
-        Config.integration_id.is_(None) if integration_id is None else Config.integration_id == integration_id
-    )
+    at = Config.integration_id.is_(None) if integration_id is None else Config.integration_id == integration_id
     statement = select_stored().where(at, in_scope)
     if keys is not None:
         statement = statement.where(among(Config.key, keys))
@@ -121,9 +119,7 @@ async def adopt(transaction: Transaction, changes: Sequence[tuple[StoredConfig, 
         await transaction.session.execute(statement)
 
 
-async def remove(
-    transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False
-) -> None:
+async def remove(transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False) -> None:
     """Move rows into the history."""
     if rows:
         await history.keep(transaction, rows, reason, returns=returns)
@@ -140,9 +136,7 @@ def columns(entries: Sequence[Entry], sealers: Mapping[Scope, DataKey]) -> dict[
         "keys": [entry.key for entry in entries],
         "values": [None if _is_secret(entry) else dump(wrap(entry.value)) for entry in entries],
         "sealed": sealed,
-        "data_key_ids": [
-            sealers[entry.organization_id].id if _is_secret(entry) else None for entry in entries
-        ],
+        "data_key_ids": [sealers[entry.organization_id].id if _is_secret(entry) else None for entry in entries],
         "types": [entry.type.value for entry in entries],
         "field_ids": [entry.field_id for entry in entries],
         "descriptions": [entry.description for entry in entries],
@@ -227,7 +221,8 @@ ON CONFLICT (integration_id, organization_id, key) DO UPDATE SET updated_at = c.
 RETURNING c.id, c.integration_id, c.organization_id, c.key, c.config_type, c.value, c.sealed, c.data_key_id,
     c.legacy, c.version, c.description, c.created_at, c.updated_at, c.updated_by, c.field_id,
     (c.xmax = 0) AS inserted
-""").columns(
+"""
+).columns(
     Config.id,
     Config.integration_id,
     Config.organization_id,
@@ -256,7 +251,8 @@ SET value = u.value, sealed = u.sealed, data_key_id = u.data_key_id, config_type
     description = CASE WHEN u.keeps_description THEN c.description ELSE u.description END
 FROM {_UNNEST}
 WHERE c.id = u.id
-""")
+"""
+)
 
 _RELEASE: Final = text("DELETE FROM quarantined_configs WHERE config_id = ANY(CAST(:ids AS uuid[]))")
 """A write clears the quarantine."""

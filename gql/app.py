@@ -17,12 +17,17 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from db.audit import AuditBuffer
+from db.changes import ChangeFeed
+from db.pool import Pool
 from db.queue import Queue
+from db.resolving import Resolver
 from db.sessions import Database
 from db.settings import Settings
+from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring
 from db.tokens import Authenticator
 from db.upgrade import is_current
+from db.vault import Vault
 from gql.context import Service, open_context
 from gql.http import GraphQLEndpoint
 from gql.replies import Guard, answer_http_exception
@@ -38,17 +43,28 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
     try:
         async with database.read() as session:
             keyring = await open_keyring(settings, session)
-        service = Service(
-            database, make_vault(settings, keyring), Queue(redis_url), AuditBuffer(database), Authenticator()
-        )
-        service.audit.start()
-        try:
+        async with run_service(database, make_vault(settings, keyring), Queue(redis_url), database_url) as service:
             yield service
-        finally:
-            await service.audit.stop()
-            await service.queue.close()
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def run_service(database: Database, vault: Vault, queue: Queue, database_url: str) -> AsyncGenerator[Service]:
+    """A service on these parts, with its background tasks, until the block ends."""
+    pool = await Pool.open(database_url)
+    resolver = Resolver(pool, vault, Snapshots())
+    service = Service(database, vault, queue, AuditBuffer(database), Authenticator(), resolver)
+    feed = ChangeFeed(database_url, resolver.snapshots, service.authenticator.forget)
+    feed.start()
+    service.audit.start()
+    try:
+        yield service
+    finally:
+        await service.audit.stop()
+        await feed.stop()
+        await queue.close()
+        await pool.close()
 
 
 def make_app(service: Service) -> Starlette:

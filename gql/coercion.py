@@ -102,9 +102,7 @@ class Coercion:
             return self.refuse_because(error, expected, path)
         return self.miss(path, expected) if result is Undefined else result
 
-    def _coerce_object(
-        self, value: Any, type_: GraphQLInputObjectType, expected: InputType, path: Path
-    ) -> Any:
+    def _coerce_object(self, value: Any, type_: GraphQLInputObjectType, expected: InputType, path: Path) -> Any:
         if not isinstance(value, dict):
             return self.miss(path, expected)
         given = cast("dict[str, Any]", value)

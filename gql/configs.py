@@ -49,9 +49,7 @@ class Config:
         """Its key."""
         return self.row.key
 
-    @strawberry.field(
-        description="Its effective type: that of its integration's schema, whatever the row says."
-    )
+    @strawberry.field(description="Its effective type: that of its integration's schema, whatever the row says.")
     def type(self) -> ConfigType:
         """Its effective type."""
         return self.row.type
@@ -131,9 +129,7 @@ class Config:
         return self.row.updated_by
 
     @strawberry.field(description="Earlier values, newest first, masked like value.")
-    async def history(
-        self, info: GraphQLInfo, first: First = 20, after: After = None
-    ) -> Connection[ConfigVersion]:
+    async def history(self, info: GraphQLInfo, first: First = 20, after: After = None) -> Connection[ConfigVersion]:
         """Earlier values."""
         page = await info.context.loaders.history.load((self.row, first, after))
         return connect(page, self._show_past)
@@ -175,12 +171,8 @@ class ConfigFilter:
     scope: ScopeFilter | None = strawberry.field(
         default=ScopeFilter.ORGANIZATION_AND_GLOBAL, description="Which scopes to show."
     )
-    organization_id: strawberry.ID | None = strawberry.field(
-        default=None, description="What `scope` is relative to."
-    )
-    integration_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Only of this integration."
-    )
+    organization_id: strawberry.ID | None = strawberry.field(default=None, description="What `scope` is relative to.")
+    integration_id: strawberry.ID | None = strawberry.field(default=None, description="Only of this integration.")
     type: ConfigType | None = strawberry.field(default=None, description="Only of this effective type.")
     key_contains: str | None = strawberry.field(
         default=None, description="Only keys with this text in them, in upper or lower case."
@@ -191,12 +183,8 @@ class ConfigFilter:
         organization, integration = self.organization_id, self.integration_id
         return rules.Filter(
             scope=self.scope or ScopeFilter.ORGANIZATION_AND_GLOBAL,
-            organization_id=None
-            if organization is None
-            else identifier(organization, "filter", "organizationId"),
-            integration_id=None
-            if integration is None
-            else identifier(integration, "filter", "integrationId"),
+            organization_id=None if organization is None else identifier(organization, "filter", "organizationId"),
+            integration_id=None if integration is None else identifier(integration, "filter", "integrationId"),
             type=self.type,
             key_contains=self.key_contains,
         )
@@ -217,17 +205,11 @@ class SetIntegrationConfigInput:
 class SetConfigInput:
     """A standalone config to write."""
 
-    organization_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Null for a global config."
-    )
+    organization_id: strawberry.ID | None = strawberry.field(default=None, description="Null for a global config.")
     key: str = strawberry.field(description="Its key: 1 to 255 characters.")
     type: ConfigType = strawberry.field(description="What its value is.")
-    value: JSON | None = strawberry.field(
-        default=None, description="The value; empty is refused, use deleteConfig."
-    )
-    description: str | None = strawberry.field(
-        default=strawberry.UNSET, description="For people; null clears it."
-    )
+    value: JSON | None = strawberry.field(default=None, description="The value; empty is refused, use deleteConfig.")
+    description: str | None = strawberry.field(default=strawberry.UNSET, description="For people; null clears it.")
     expected_version: int | None = strawberry.field(
         default=None, description="Refuses to write over a newer version. 0 is: not there yet."
     )
@@ -253,9 +235,7 @@ class SetIntegrationConfigPayload:
     """What setIntegrationConfig wrote."""
 
     integration: Integration = strawberry.field(description="The integration.")
-    configs: list[Config] = strawberry.field(
-        description="The configs written, in the order of their keys in `config`."
-    )
+    configs: list[Config] = strawberry.field(description="The configs written, in the order of their keys in `config`.")
 
 
 @strawberry.type(description="What setConfig wrote.")
@@ -320,9 +300,7 @@ class ConfigMutation:
         configs = await load_configs(info.context, ids)
         return SetIntegrationConfigPayload(integration=show_integration(row), configs=configs)
 
-    @strawberry.mutation(
-        description="A standalone config: global, or of one organization. Needs config:write."
-    )
+    @strawberry.mutation(description="A standalone config: global, or of one organization. Needs config:write.")
     async def set_config(self, info: GraphQLInfo, input: SetConfigInput) -> SetConfigPayload:
         """Write a standalone config."""
         write = rules.StandaloneWrite(
@@ -349,9 +327,7 @@ class ConfigMutation:
         await info.context.write(lambda transaction: rules.delete_config(transaction, id))
         return DeleteConfigPayload(id=strawberry.ID(str(id)))
 
-    @strawberry.mutation(
-        description="Make an earlier version the current one, as a new version. Needs config:write."
-    )
+    @strawberry.mutation(description="Make an earlier version the current one, as a new version. Needs config:write.")
     async def restore_config(self, info: GraphQLInfo, input: RestoreConfigInput) -> RestoreConfigPayload:
         """Restore an earlier version."""
         id = identifier(input.id, "id")

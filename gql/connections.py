@@ -19,9 +19,7 @@ class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether more follow.")
     has_previous_page: bool = strawberry.field(description="Whether some came before.")
     start_cursor: str | None = strawberry.field(description="The first item's cursor; null on an empty page.")
-    end_cursor: str | None = strawberry.field(
-        description="The last item's cursor, to ask for what follows it."
-    )
+    end_cursor: str | None = strawberry.field(description="The last item's cursor, to ask for what follows it.")
 
 
 @strawberry.type(description="One item of a list and its cursor.")

@@ -12,6 +12,7 @@ from strawberry.types import Info
 from db.access import Principal
 from db.audit import AuditBuffer
 from db.queue import Queue
+from db.resolving import Resolver
 from db.sessions import Database, ReadSession, WriteSession
 from db.tokens import Authenticator
 from db.vault import Transaction, Vault
@@ -30,6 +31,7 @@ class Service:
     queue: Queue
     audit: AuditBuffer
     authenticator: Authenticator
+    resolver: Resolver
 
 
 class Context:
@@ -47,12 +49,19 @@ class Context:
         """Run `work` in one transaction; the only place where a request commits."""
 
         def run(session: WriteSession) -> Awaitable[T]:
+            session.after_commit(lambda: self._forget(session))
             return work(Transaction(session, self.principal, self.service.vault))
 
         result = await self.service.database.write(run)
         # What was loaded before the write is stale: a later mutation of the same document must not show it.
         self.__dict__.pop("loaders", None)
         return result
+
+    def _forget(self, session: WriteSession) -> None:
+        """No resolve of this process may give the old value once the write has answered."""
+        for integration_id, organization_id in session.touched:
+            if integration_id is not None or organization_id is not None:
+                self.service.resolver.snapshots.forget(integration_id, organization_id)
 
     @cached_property
     def loaders(self) -> Loaders:

@@ -78,9 +78,7 @@ class DocumentCache:
     """The last-used documents, bounded by number and by memory. Broken ones are kept like valid
     ones: a caller that repeats one shall not be validated again each time."""
 
-    def __init__(
-        self, schema: GraphQLSchema, max_documents: int = MAX_DOCUMENTS, max_weight: int = MAX_WEIGHT
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, max_documents: int = MAX_DOCUMENTS, max_weight: int = MAX_WEIGHT) -> None:
         self._schema = schema
         self._max_documents = max_documents
         self._max_weight = max_weight

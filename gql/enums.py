@@ -6,7 +6,7 @@ import strawberry
 
 from db.configs import ScopeFilter
 from db.models import BackfillKind, BackfillStatus
-from db.resolving import ValueSource
+from db.snapshot import ValueSource
 from db.values import ConfigType
 
 __all__ = ["BackfillKind", "BackfillStatus", "ConfigScope", "ConfigType", "ScopeFilter", "ValueSource"]
@@ -20,9 +20,7 @@ strawberry.enum(
         "organization's and ORGANIZATION_AND_GLOBAL is ALL."
     ),
 )
-strawberry.enum(
-    ValueSource, name="ValueSource", description="Which layer a resolved value is from; an override wins."
-)
+strawberry.enum(ValueSource, name="ValueSource", description="Which layer a resolved value is from; an override wins.")
 strawberry.enum(
     BackfillKind,
     name="BackfillKind",
@@ -31,9 +29,7 @@ strawberry.enum(
         "legacy rows. ROTATE seals everything under new data keys."
     ),
 )
-strawberry.enum(
-    BackfillStatus, name="BackfillStatus", description="Where a run stands; the last three are final."
-)
+strawberry.enum(BackfillStatus, name="BackfillStatus", description="Where a run stands; the last three are final.")
 
 
 @strawberry.enum(description="Whom a config belongs to: every organization, or one.")

@@ -108,9 +108,7 @@ def _report_lost(error: BaseException, refusal: Unavailable) -> Unavailable:
 
 def _locate(described: dict[str, Any], error: GraphQLError) -> dict[str, Any]:
     if error.locations:
-        described["locations"] = [
-            {"line": location.line, "column": location.column} for location in error.locations
-        ]
+        described["locations"] = [{"line": location.line, "column": location.column} for location in error.locations]
     if error.path:
         described["path"] = error.path
     return described
@@ -148,6 +146,4 @@ def _name(error: BaseException) -> str:
 
 def _list_frames(error: BaseException) -> str:
     frames = traceback.walk_tb(error.__traceback__)
-    return "".join(
-        f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_qualname}\n" for frame, line in frames
-    )
+    return "".join(f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_qualname}\n" for frame, line in frames)

@@ -62,9 +62,7 @@ class GraphQLEndpoint(Generic[Context]):
             media = JSON if media == HTML else media
         await send_reply(send, reply, media or JSON)
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], media: str | None
-    ) -> Reply:
+    async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], media: str | None) -> Reply:
         _check_method(scope, headers)
         if media is None:
             raise refuse_request(406, f"answers are {GRAPHQL} or {JSON}")
@@ -81,9 +79,7 @@ class GraphQLEndpoint(Generic[Context]):
             return await self._execute(scope, document, params, context, media)
         raise AssertionError("a context must not swallow exceptions")
 
-    async def _execute(
-        self, scope: Scope, document: Document, params: Params, context: Context, media: str
-    ) -> Reply:
+    async def _execute(self, scope: Scope, document: Document, params: Params, context: Context, media: str) -> Reply:
         try:
             self._check_introspection(document, context)
             operation = document.select(params.operation_name)

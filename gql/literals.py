@@ -56,9 +56,7 @@ class _LiteralCheck(Coercion):
             leaf = cast("GraphQLScalarType | GraphQLEnumType", type_)
             self._check_leaf(node, leaf, expected, path)
 
-    def _check_object(
-        self, node: ValueNode, type_: GraphQLInputObjectType, expected: InputType, path: Path
-    ) -> None:
+    def _check_object(self, node: ValueNode, type_: GraphQLInputObjectType, expected: InputType, path: Path) -> None:
         if not isinstance(node, ObjectValueNode):
             self.miss(path, expected)
             return

@@ -59,9 +59,7 @@ class Mapping:
         """The organization's own overrides."""
         return [show_config(row) for row in await info.context.loaders.overrides.load(self.row)]
 
-    @strawberry.field(
-        description="Required keys that neither an override, a default nor the schema's default fills."
-    )
+    @strawberry.field(description="Required keys that neither an override, a default nor the schema's default fills.")
     async def missing(self, info: GraphQLInfo) -> list[str]:
         """Required keys without a value."""
         return await info.context.loaders.missing.load(self.row)
@@ -90,12 +88,8 @@ class UpdateMappingInput:
     """What to change of a mapping."""
 
     id: strawberry.ID = strawberry.field(description="The mapping's UUID.")
-    entity_id: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The customer's id over there."
-    )
-    entity_name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Its name; null clears it."
-    )
+    entity_id: str | None = strawberry.field(default=strawberry.UNSET, description="The customer's id over there.")
+    entity_name: str | None = strawberry.field(default=strawberry.UNSET, description="Its name; null clears it.")
     config: JSON | None = strawberry.field(
         default=None, description='Key -> value. null or "" removes an override; one left out stays.'
     )
@@ -117,12 +111,8 @@ class MappingInput:
 
     organization_id: strawberry.ID = strawberry.field(description="The organization's UUID; each only once.")
     entity_id: str = strawberry.field(description="The customer's id over there.")
-    entity_name: str | None = strawberry.field(
-        default=None, description="Its name; null keeps what is there."
-    )
-    config: JSON | None = strawberry.field(
-        default=None, description='Key -> value. null or "" removes an override.'
-    )
+    entity_name: str | None = strawberry.field(default=None, description="Its name; null keeps what is there.")
+    config: JSON | None = strawberry.field(default=None, description='Key -> value. null or "" removes an override.')
 
 
 @strawberry.input(description="Many mappings of one integration; all or none.")
@@ -205,9 +195,7 @@ class MappingMutation:
         integration = identifier(input.integration_id, "integrationId")
         owner = None if input.organization_id is None else identifier(input.organization_id, "organizationId")
         new = rules.NewMapping(owner, input.entity_id, input.entity_name, input.config)
-        row = await info.context.write(
-            lambda transaction: rules.create_mapping(transaction, integration, new)
-        )
+        row = await info.context.write(lambda transaction: rules.create_mapping(transaction, integration, new))
         return CreateMappingPayload(mapping=show_mapping(row))
 
     @strawberry.mutation(description="Change a mapping and its overrides. Needs config:write.")
@@ -217,9 +205,7 @@ class MappingMutation:
         given = {"entity_id": input.entity_id, "entity_name": input.entity_name}
         changes = {key: value for key, value in given.items() if value is not strawberry.UNSET}
         row = await info.context.write(
-            lambda transaction: rules.update_mapping(
-                transaction, id, changes, input.config, input.expected_versions
-            )
+            lambda transaction: rules.update_mapping(transaction, id, changes, input.config, input.expected_versions)
         )
         return UpdateMappingPayload(mapping=show_mapping(row))
 
@@ -232,9 +218,7 @@ class MappingMutation:
         await info.context.write(lambda transaction: rules.delete_mapping(transaction, id))
         return DeleteMappingPayload(id=strawberry.ID(str(id)))
 
-    @strawberry.mutation(
-        description="Create or update many mappings at once; all or none. Needs config:write."
-    )
+    @strawberry.mutation(description="Create or update many mappings at once; all or none. Needs config:write.")
     async def upsert_mappings(self, info: GraphQLInfo, input: UpsertMappingsInput) -> UpsertMappingsPayload:
         """Create or update many mappings."""
         integration = identifier(input.integration_id, "integrationId")
@@ -250,6 +234,4 @@ class MappingMutation:
         created, updated, rows = await info.context.write(
             lambda transaction: rules.upsert_mappings(transaction, integration, wanted)
         )
-        return UpsertMappingsPayload(
-            created=created, updated=updated, mappings=[show_mapping(row) for row in rows]
-        )
+        return UpsertMappingsPayload(created=created, updated=updated, mappings=[show_mapping(row) for row in rows])

@@ -25,9 +25,7 @@ def choose_media(accept: str, html_offered: bool = False) -> str | None:
 def is_json(content_type: str) -> bool:
     """Whether a body of this type is JSON in UTF-8, said or assumed."""
     media, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    charsets = [
-        part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")
-    ]
+    charsets = [part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")]
     return media == JSON and all(charset in ("utf-8", "utf8") for charset in charsets)
 
 

@@ -26,9 +26,7 @@ def show_organization(row: rules.OrganizationRow) -> Organization:
 class CreateOrganizationInput:
     """An organization to create."""
 
-    id: strawberry.ID | None = strawberry.field(
-        default=None, description="The UUID the platform knows it by, if any."
-    )
+    id: strawberry.ID | None = strawberry.field(default=None, description="The UUID the platform knows it by, if any.")
     name: str = strawberry.field(description="Its name: 1 to 255 characters.")
 
 
@@ -78,17 +76,11 @@ class OrganizationQuery:
 class OrganizationMutation:
     """Mutations of organizations."""
 
-    @strawberry.mutation(
-        description="Create an organization. Needs organization:write and a token without limits."
-    )
-    async def create_organization(
-        self, info: GraphQLInfo, input: CreateOrganizationInput
-    ) -> CreateOrganizationPayload:
+    @strawberry.mutation(description="Create an organization. Needs organization:write and a token without limits.")
+    async def create_organization(self, info: GraphQLInfo, input: CreateOrganizationInput) -> CreateOrganizationPayload:
         """Create an organization."""
         id = None if input.id is None else identifier(input.id, "id")
-        row = await info.context.write(
-            lambda transaction: rules.create_organization(transaction, id, input.name)
-        )
+        row = await info.context.write(lambda transaction: rules.create_organization(transaction, id, input.name))
         return CreateOrganizationPayload(organization=show_organization(row))
 
     @strawberry.mutation(
@@ -97,9 +89,7 @@ class OrganizationMutation:
             "Needs organization:write."
         )
     )
-    async def delete_organization(
-        self, info: GraphQLInfo, input: DeleteOrganizationInput
-    ) -> DeleteOrganizationPayload:
+    async def delete_organization(self, info: GraphQLInfo, input: DeleteOrganizationInput) -> DeleteOrganizationPayload:
         """Delete an organization."""
         id = identifier(input.id, "id")
         await info.context.write(lambda transaction: rules.delete_organization(transaction, id))

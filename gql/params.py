@@ -66,9 +66,7 @@ def read_post(body: bytes) -> Params:
 def read_get(query_string: bytes) -> Params:
     """The request that a query string holds, its variables and extensions as JSON."""
     try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10
-        )
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
     except ValueError:
         refuse("not UTF-8, or too many parameters", "query string")
     given: dict[str, Any] = dict(pairs)
@@ -87,9 +85,7 @@ def _read_parameter(text: str, name: str) -> Any:
 def _check(given: Mapping[str, Any]) -> Params:
     problems = [Problem((show_key(name),), "unknown parameter") for name in given if name not in _NAMES]
     problems.extend(
-        Problem((name,), f"expected {told}")
-        for name, kind, told in _KINDS
-        if not isinstance(given.get(name), kind)
+        Problem((name,), f"expected {told}") for name, kind, told in _KINDS if not isinstance(given.get(name), kind)
     )
     query = given.get("query")
     if not isinstance(query, str) or not query.strip():

@@ -25,9 +25,7 @@ class ResolvedEntry:
     source: ValueSource = strawberry.field(description="Which layer it is from.")
 
 
-@strawberry.type(
-    description="What an SDK client receives: defaults, then the organization's overrides, decrypted."
-)
+@strawberry.type(description="What an SDK client receives: defaults, then the organization's overrides, decrypted.")
 class ResolvedConfig:
     """What an SDK client receives."""
 
@@ -99,10 +97,7 @@ class ResolveQuery:
         owner = identifier(organization_id, "organizationId")
         if context.service.audit.full:
             raise Unavailable("the audit log cannot be written")
-        async with context.read() as session:
-            resolved = await rules.resolve(
-                session, context.principal, context.service.vault, integration, owner
-            )
+        resolved = await context.service.resolver.resolve(context.principal, integration, owner)
         if resolved.secrets:
             deed = Deed("config.resolve", owner, resolved.integration.id, keys=resolved.secrets)
             context.service.audit.add(context.principal, deed)

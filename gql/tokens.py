@@ -15,18 +15,14 @@ class CreateTokenInput:
     """A token to create."""
 
     name: str = strawberry.field(description="Its name, which the audit log and updatedBy show.")
-    permissions: list[str] = strawberry.field(
-        description="What it may do, such as config:read; * is everything."
-    )
+    permissions: list[str] = strawberry.field(description="What it may do, such as config:read; * is everything.")
     organization_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="The organizations it is limited to."
     )
     integrations: list[str] | None = strawberry.field(
         default=None, description="The names of the integrations it is limited to; kept as ids."
     )
-    expires_at: datetime | None = strawberry.field(
-        default=None, description="When it ends; with a time zone."
-    )
+    expires_at: datetime | None = strawberry.field(default=None, description="When it ends; with a time zone.")
 
 
 @strawberry.type(description="The secret is shown once, here.")
@@ -61,9 +57,7 @@ class TokenMutation:
         id, token = await info.context.write(lambda transaction: rules.create_token(transaction, new))
         return CreateTokenPayload(id=strawberry.ID(str(id)), token=token)
 
-    @strawberry.mutation(
-        description="Ends a token: at once here, within a second elsewhere. Needs token:manage."
-    )
+    @strawberry.mutation(description="Ends a token: at once here, within a second elsewhere. Needs token:manage.")
     async def revoke_token(self, info: GraphQLInfo, id: strawberry.ID) -> RevokeTokenPayload:
         """Revoke a token."""
         wanted = identifier(id, "id")

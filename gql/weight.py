@@ -48,9 +48,7 @@ class Weight(NamedTuple):
         total = self.own
         for page, repeated in self.pages:
             stated = variables.get(page.variable) if page.variable else None
-            total += _clamp(stated if isinstance(stated, int) else page.size) * repeated.count_fields(
-                variables
-            )
+            total += _clamp(stated if isinstance(stated, int) else page.size) * repeated.count_fields(variables)
         return total
 
 
@@ -78,9 +76,7 @@ class _Scale:
                 pages.append((page, inner))
         return Weight(own, tuple(pages))
 
-    def _weigh_selection(
-        self, selection: SelectionNode, parent: GraphQLNamedType | None
-    ) -> tuple[Weight, Page | None]:
+    def _weigh_selection(self, selection: SelectionNode, parent: GraphQLNamedType | None) -> tuple[Weight, Page | None]:
         if isinstance(selection, FragmentSpreadNode):
             fragment = self._fragments[selection.name.value]
             return self.weigh(fragment.selection_set, self._narrow(fragment, parent)), None

@@ -48,9 +48,7 @@ class RootKeyProvider(Protocol):
         """The id of the root key used, and the data key wrapped under it."""
         ...
 
-    def unwrap(
-        self, root_key_id: str, wrapped: bytes, *, data_key_id: UUID, organization_id: UUID | None
-    ) -> bytes:
+    def unwrap(self, root_key_id: str, wrapped: bytes, *, data_key_id: UUID, organization_id: UUID | None) -> bytes:
         """The data key, if it was wrapped for this id and this organization; SealError otherwise."""
         ...
 
@@ -118,9 +116,7 @@ class RootKeyring:
         body = self._ciphers[self.primary_id].encrypt(nonce, data_key, bound)
         return self.primary_id, bytes([VERSION]) + nonce + body
 
-    def unwrap(
-        self, root_key_id: str, wrapped: bytes, *, data_key_id: UUID, organization_id: UUID | None
-    ) -> bytes:
+    def unwrap(self, root_key_id: str, wrapped: bytes, *, data_key_id: UUID, organization_id: UUID | None) -> bytes:
         """The data key; SealError, with one text, if anything about it is not as it was wrapped."""
         cipher = self._ciphers.get(root_key_id)
         if cipher is not None and len(wrapped) == _WRAPPED_LENGTH and wrapped[0] == VERSION:

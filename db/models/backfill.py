@@ -72,9 +72,7 @@ class BackfillSlice(Base):
 
     __tablename__ = "backfill_slices"
 
-    run_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("backfill_runs.id", ondelete="CASCADE"), primary_key=True
-    )
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     source: Mapped[str] = mapped_column(String(32))
     lower: Mapped[uuid.UUID | None]
@@ -95,8 +93,6 @@ class BackfillFinding(Base):
 
     __tablename__ = "backfill_findings"
 
-    run_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("backfill_runs.id", ondelete="CASCADE"), primary_key=True
-    )
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id", ondelete="CASCADE"), primary_key=True)
     config_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     reason: Mapped[str] = mapped_column(String(255))

@@ -40,9 +40,7 @@ class ConfigField(Base):
     """One field of an integration's config schema."""
 
     __tablename__ = "integration_config_schema"
-    __table_args__ = (
-        UniqueConstraint("id", "field_type", name="uq_integration_config_schema_id_field_type"),
-    )
+    __table_args__ = (UniqueConstraint("id", "field_type", name="uq_integration_config_schema_id_field_type"),)
 
     id: Mapped[Id]
     integration_id: Mapped[uuid.UUID] = mapped_column(
@@ -64,17 +62,13 @@ class Mapping(Base):
     """Ties an organization to an integration; organization null is the fallback for all without one."""
 
     __tablename__ = "integration_mappings"
-    __table_args__ = (
-        UniqueConstraint("integration_id", "organization_id", name="uq_integration_org_mapping"),
-    )
+    __table_args__ = (UniqueConstraint("integration_id", "organization_id", name="uq_integration_org_mapping"),)
 
     id: Mapped[Id] = mapped_column(server_default=func.gen_random_uuid())
     integration_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("integrations.id", onupdate="CASCADE", ondelete="CASCADE")
     )
-    organization_id: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("organizations.id", ondelete="CASCADE")
-    )
+    organization_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     entity_id: Mapped[str] = mapped_column(String(255))
     entity_name: Mapped[str | None] = mapped_column(String(255))
     oauth_token_id: Mapped[uuid.UUID | None]

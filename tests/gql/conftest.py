@@ -20,12 +20,11 @@ from sqlalchemy import text
 from starlette.applications import Starlette
 
 from db.access import Permission, Principal
-from db.audit import AuditBuffer
 from db.queue import Queue
 from db.sessions import Database
-from db.tokens import Authenticator, NewToken, create_token, generate_token, replace_admin_token
+from db.tokens import NewToken, create_token, generate_token, replace_admin_token
 from db.vault import Transaction, Vault
-from gql.app import make_app
+from gql.app import make_app, run_service
 from gql.context import Service
 
 CONTRACT = Path(__file__).parent.parent / "data" / "operations.graphql"
@@ -124,14 +123,14 @@ class Api:
 
 
 @pytest.fixture
-async def api(database: Database, vault: Vault, queue: Queue, admin: Principal) -> AsyncIterator[Api]:
+async def api(
+    database: Database, vault: Vault, queue: Queue, admin: Principal, database_url: str
+) -> AsyncIterator[Api]:
     """The application on this test's servers."""
-    service = Service(database, vault, queue, AuditBuffer(database), Authenticator())
-    service.audit.start()
-    api = Api(make_app(service), service, admin)
-    yield api
-    await api.http.aclose()
-    await service.audit.stop()
+    async with run_service(database, vault, queue, database_url) as service:
+        api = Api(make_app(service), service, admin)
+        yield api
+        await api.http.aclose()
 
 
 @pytest.fixture

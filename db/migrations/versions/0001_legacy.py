@@ -111,6 +111,4 @@ def upgrade() -> None:
     for table, columns in SHAPE.items():
         have = {column["name"] for column in inspector.get_columns(table)} if table in present else set[str]()
         if columns - have:
-            raise RuntimeError(
-                f"cannot adopt this database: table {table} lacks {', '.join(sorted(columns - have))}"
-            )
+            raise RuntimeError(f"cannot adopt this database: table {table} lacks {', '.join(sorted(columns - have))}")

@@ -1,0 +1,115 @@
+"""The change feed within the service: what another process wrote is forgotten here, a moment after its commit.
+
+Triggers NOTIFY which integrations and organizations a statement touched. One connection of its own, not pooled,
+LISTENs; it also sends itself a pulse through NOTIFY. PostgreSQL delivers in the order of commits, so a pulse that
+comes back says that every change committed before it was sent has been heard. Without pulses (a half-open socket,
+a transaction pooler in between) nobody vouches for what is kept in memory, and nothing is served from it.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Final
+
+import asyncpg
+
+from db.snapshots import Change, Snapshots
+from db.urls import asyncpg_dsn
+
+CHANNEL: Final = "strongroom_changes"
+PULSE_CHANNEL: Final = "strongroom_pulse"
+PULSE_SECONDS: Final = 0.25
+_SILENCE_SECONDS: Final = 3.0
+_RETRY_SECONDS: Final = 0.5
+
+_logger = logging.getLogger("strongroom.changes")
+
+
+class ChangeFeed:
+    """Listens for changes and keeps the snapshots honest."""
+
+    def __init__(self, database_url: str, snapshots: Snapshots, forget_tokens: Callable[[], None]) -> None:
+        self._url = asyncpg_dsn(database_url)
+        self._snapshots = snapshots
+        self._forget_tokens = forget_tokens
+        self._name = uuid.uuid4().hex
+        self._sent: dict[str, float] = {}
+        self._heard = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen; it goes on by itself, through broken connections too."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _logger.warning("the change feed is cut (%s); nothing is served from memory", type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(self._url, timeout=5, command_timeout=_SILENCE_SECONDS)
+        try:
+            await connection.add_listener(CHANNEL, self._on_change)
+            await connection.add_listener(PULSE_CHANNEL, self._on_pulse)
+            # What changed while nobody listened was not heard.
+            self._snapshots.forget()
+            self._forget_tokens()
+            self._sent.clear()
+            self._heard = time.monotonic()
+            while time.monotonic() - self._heard < _SILENCE_SECONDS:
+                await self._pulse(connection)
+                await asyncio.sleep(PULSE_SECONDS)
+            raise TimeoutError
+        finally:
+            connection.terminate()
+
+    async def _pulse(self, connection: Any) -> None:
+        pulse = f"{self._name}:{uuid.uuid4().hex}"
+        self._sent[pulse] = time.monotonic()
+        await connection.execute(f"SELECT pg_notify('{PULSE_CHANNEL}', '{pulse}')")
+
+    def _on_pulse(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        moment = self._sent.pop(str(payload), None)
+        if moment is not None:
+            self._heard = time.monotonic()
+            self._snapshots.vouch(moment)
+
+    def _on_change(self, connection: object, pid: int, channel: str, payload: object) -> None:
+        if payload == TOKENS:
+            self._forget_tokens()
+            return
+        for integration_id, organization_id in read_changes(str(payload)):
+            self._snapshots.forget(integration_id, organization_id)
+
+
+TOKENS: Final = "tokens"
+"""The payload that says that a token was changed."""
+
+
+def read_changes(payload: str) -> Iterator[Change]:
+    """The changes that a payload names: `integration/organization`, either may be empty, with commas between.
+
+    Anything else, `*` among it, is a change of everything.
+    """
+    for told in payload.split(","):
+        integration, _, organization = told.partition("/")
+        try:
+            yield (
+                uuid.UUID(integration) if integration else None,
+                uuid.UUID(organization) if organization else None,
+            )
+        except ValueError:
+            yield None, None

@@ -1,0 +1,221 @@
+"""A resolve before anything is opened: which layer of which key counts, read in one SQL statement.
+
+The schema's default, then the integration's default, then the organization's override. The override wins before
+fitness or opening is judged: there is no falling back, and a shadowed value is never opened.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from db.crypto.sealing import DataKey, Place
+from db.errors import SealError
+from db.integrations import IntegrationRow
+from db.organizations import OrganizationRow
+from db.pool import Pool
+from db.stored import Judgement, Misfit, Sealed, StoredConfig, Value, unwrap, winner
+from db.values import JSON, ConfigType
+from db.vault import Vault, config_place
+
+
+class ValueSource(StrEnum):
+    """Which layer a resolved value is from."""
+
+    OVERRIDE = "override"
+    DEFAULT = "default"
+    SCHEMA_DEFAULT = "schema_default"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Clear:
+    """A key whose value is no secret, or a legacy secret in plaintext. No repr."""
+
+    key: str
+    type: ConfigType
+    source: ValueSource
+    value: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A key whose value is sealed, with the data key that opens it; None when that key is out of reach."""
+
+    key: str
+    source: ValueSource
+    place: Place
+    sealed: bytes
+    data_key: DataKey | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Snapshot:
+    """What a resolve is made of. It holds no plaintext secret if it is `cacheable`. No repr."""
+
+    integration: IntegrationRow
+    organization: OrganizationRow | None
+    is_mapped: bool
+    entity_id: str
+    entity_name: str | None
+    entries: Sequence[Clear | Closed]
+    missing: Sequence[str]
+    unfit: Sequence[str]
+    undecided: Sequence[str]
+    cacheable: bool
+    weight: int
+
+
+async def read_snapshot(pool: Pool, vault: Vault, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
+    """The snapshot of an integration, by name, for an organization; None without such an integration."""
+    rows = await pool.fetch(_SNAPSHOT, integration, organization_id)
+    return _Reading(vault, organization_id, rows).snapshot() if rows else None
+
+
+class _Reading:
+    """Works out a snapshot from the statement's rows."""
+
+    def __init__(self, vault: Vault, organization_id: uuid.UUID, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._vault = vault
+        self._organization_id = organization_id
+        self._rows = rows
+        self._entries: list[Clear | Closed] = []
+        self._missing: list[str] = []
+        self._unfit: list[str] = []
+        self._undecided: list[str] = []
+        self._cacheable = True
+        self._weight = 1_000
+
+    def snapshot(self) -> Snapshot:
+        layers: dict[str, list[Mapping[str, Any]]] = {}
+        for row in self._rows:
+            if row["key"] is not None:
+                layers.setdefault(row["key"], []).append(row)
+        for key, found in layers.items():
+            self._read_key(key, found)
+        head, name = self._rows[0], self._rows[0]["organization_name"]
+        return Snapshot(
+            _integration(head),
+            None if name is None else OrganizationRow(self._organization_id, name),
+            head["entity_id"] is not None,
+            head["entity_id"] or "",
+            head["entity_name"],
+            tuple(self._entries),
+            tuple(self._missing),
+            tuple(self._unfit),
+            tuple(self._undecided),
+            self._cacheable,
+            self._weight,
+        )
+
+    def _read_key(self, key: str, layers: Sequence[Mapping[str, Any]]) -> None:
+        """Layers come override first; the schema's default is on each of them."""
+        rows = {layer["id"]: layer for layer in layers if layer["id"] is not None}
+        won = winner(map(_stored, rows.values()), self._vault.legacy_keys)
+        if won is not None:
+            self._add(rows[won[0].id], *won)
+            return
+        field = layers[0]
+        default = None if field["default_value"] is None else unwrap(json.loads(field["default_value"]))
+        if default is not None:
+            config_type = ConfigType(field["field_type"])
+            self._entries.append(Clear(key, config_type, ValueSource.SCHEMA_DEFAULT, default))
+        elif field["required"]:
+            self._missing.append(key)
+
+    def _add(self, layer: Mapping[str, Any], config: StoredConfig, judged: Judgement) -> None:
+        source = ValueSource.DEFAULT if config.organization_id is None else ValueSource.OVERRIDE
+        match judged:
+            case Value(value):
+                self._cacheable = self._cacheable and not config.is_secret
+                self._entries.append(Clear(config.key, config.type, source, value))
+                self._weight += len(layer["value"])
+            case Sealed():
+                sealed = config.sealed or b""
+                key = self._data_key(layer)
+                self._entries.append(Closed(config.key, source, config_place(config), sealed, key))
+                self._weight += len(sealed)
+            case Misfit():
+                self._unfit.append(config.key)
+                if layer["required"]:
+                    self._missing.append(config.key)
+            case _:
+                self._undecided.append(config.key)
+
+    def _data_key(self, layer: Mapping[str, Any]) -> DataKey | None:
+        try:
+            return self._vault.data_keys.open(
+                layer["data_key_id"], layer["data_key_scope"], layer["root_key_id"], layer["wrapped"]
+            )
+        except SealError:
+            return None
+
+
+def _integration(head: Mapping[str, Any]) -> IntegrationRow:
+    return IntegrationRow(
+        head["integration_id"],
+        head["integration_name"],
+        head["integration_description"],
+        head["integration_created_at"],
+        head["integration_updated_at"],
+    )
+
+
+def _stored(row: Mapping[str, Any]) -> StoredConfig:
+    return StoredConfig(
+        id=row["id"],
+        integration_id=row["integration_id"],
+        organization_id=row["owner_id"],
+        key=row["key"],
+        config_type=ConfigType(row["config_type"]),
+        value=None if row["value"] is None else json.loads(row["value"]),
+        sealed=row["sealed"],
+        data_key_id=row["data_key_id"],
+        legacy=row["legacy"],
+        version=0,
+        description=None,
+        created_at=_NEVER,
+        updated_at=_NEVER,
+        updated_by="",
+        field_id=None,
+        schema_field_id=row["field_id"],
+        field_type=None if row["field_type"] is None else ConfigType(row["field_type"]),
+    )
+
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+_SNAPSHOT: Final = """
+WITH i AS (
+    SELECT id, name, description, created_at, updated_at FROM integrations WHERE name = $1 AND NOT is_deleted
+), m AS (
+    SELECT m.integration_id, m.organization_id, m.entity_id, m.entity_name
+    FROM integration_mappings m JOIN i ON m.integration_id = i.id
+    WHERE m.organization_id = $2 OR m.organization_id IS NULL
+    ORDER BY m.organization_id NULLS LAST LIMIT 1
+), f AS (
+    SELECT f.id, f.key, f.field_type, f.required, f.default_value, f.position
+    FROM integration_config_schema f JOIN i ON f.integration_id = i.id
+), c AS (
+    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id
+    WHERE c.organization_id IS NULL OR c.organization_id = m.organization_id
+)
+SELECT i.id AS integration_id, i.name AS integration_name, i.description AS integration_description,
+    i.created_at AS integration_created_at, i.updated_at AS integration_updated_at,
+    o.name AS organization_name, m.entity_id, m.entity_name,
+    v.key, v.field_id, v.field_type, v.required, v.default_value,
+    v.id, v.owner_id, v.config_type, v.value, v.sealed, v.legacy, v.data_key_id,
+    k.organization_id AS data_key_scope, k.root_key_id, k.wrapped
+FROM i
+LEFT JOIN organizations o ON o.id = $2
+LEFT JOIN m ON true
+LEFT JOIN (
+    SELECT coalesce(f.key, c.key) AS key, f.id AS field_id, f.field_type, f.required, f.default_value, f.position,
+        c.id, c.organization_id AS owner_id, c.config_type, c.value, c.sealed, c.legacy, c.data_key_id
+    FROM f FULL JOIN c ON c.key = f.key
+) v ON true
+LEFT JOIN data_keys k ON k.id = v.data_key_id
+ORDER BY v.position NULLS LAST, v.key, v.owner_id NULLS LAST
+"""
