@@ -27,34 +27,18 @@ class ResolvedEntry:
 
 @strawberry.type(description="What an SDK client receives: defaults, then the organization's overrides, decrypted.")
 class ResolvedConfig:
-    """What an SDK client receives."""
+    """What an SDK client receives. Plain attributes, since a resolver each would cost more than all the rest."""
 
+    integration: Integration = strawberry.field(description="The integration.")
+    organization: Organization = strawberry.field(description="The organization.")
+    entity_id: str = strawberry.field(description="The customer's id over there.")
+    entity_name: str | None = strawberry.field(description="The customer's name over there.")
+    config: JSON = strawberry.field(description="The values by key, in the clear.")
+    missing: list[str] = strawberry.field(description="Required keys without a value.")
+    unfit: list[str] = strawberry.field(
+        description="Keys whose stored value does not fit its type; left out of config."
+    )
     resolved: strawberry.Private[rules.ResolvedConfig]
-
-    @strawberry.field(description="The integration.")
-    def integration(self) -> Integration:
-        """The integration."""
-        return show_integration(self.resolved.integration)
-
-    @strawberry.field(description="The organization.")
-    def organization(self) -> Organization:
-        """The organization."""
-        return show_organization(self.resolved.organization)
-
-    @strawberry.field(description="The customer's id over there.")
-    def entity_id(self) -> str:
-        """The customer's id over there."""
-        return self.resolved.entity_id
-
-    @strawberry.field(description="The customer's name over there.")
-    def entity_name(self) -> str | None:
-        """The customer's name over there."""
-        return self.resolved.entity_name
-
-    @strawberry.field(description="The values by key, in the clear.")
-    def config(self) -> JSON:
-        """The values by key."""
-        return self.resolved.config
 
     @strawberry.field(description="The same keys, each with its type and the layer it is from.")
     def entries(self) -> list[ResolvedEntry]:
@@ -64,15 +48,19 @@ class ResolvedConfig:
             for entry in self.resolved.entries
         ]
 
-    @strawberry.field(description="Required keys without a value.")
-    def missing(self) -> list[str]:
-        """Required keys without a value."""
-        return list(self.resolved.missing)
 
-    @strawberry.field(description="Keys whose stored value does not fit its type; left out of config.")
-    def unfit(self) -> list[str]:
-        """Keys whose stored value does not fit."""
-        return list(self.resolved.unfit)
+def show_resolved(resolved: rules.ResolvedConfig) -> ResolvedConfig:
+    """A resolved config as callers see it."""
+    return ResolvedConfig(
+        integration=show_integration(resolved.integration),
+        organization=show_organization(resolved.organization),
+        entity_id=resolved.entity_id,
+        entity_name=resolved.entity_name,
+        config=resolved.config,
+        missing=list(resolved.missing),
+        unfit=list(resolved.unfit),
+        resolved=resolved,
+    )
 
 
 IntegrationName = Annotated[str, strawberry.argument(description="The integration's name.")]
@@ -101,4 +89,4 @@ class ResolveQuery:
         if resolved.secrets:
             deed = Deed("config.resolve", owner, resolved.integration.id, keys=resolved.secrets)
             context.service.audit.add(context.principal, deed)
-        return ResolvedConfig(resolved=resolved)
+        return show_resolved(resolved)
