@@ -23,6 +23,7 @@ from db.errors import LimitExceeded, StrongroomError, refuse
 from gql.coercion import Variable
 from gql.cost import check_size
 from gql.failures import describe_refusal, describe_request_error
+from gql.plans import Fragments, plan_operation
 from gql.rules import find_errors, find_introspection, refuse_unstorable_literals
 from gql.weight import MAX_ANSWER_FIELDS, Weight, weigh
 
@@ -37,13 +38,16 @@ _TOKEN_WEIGHT = 400
 class Operation:
     """One executable operation of a valid document."""
 
-    __slots__ = ("_weight", "kind", "node", "variables")
+    __slots__ = ("_weight", "kind", "node", "plan", "variables")
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, fragments: Fragments
+    ) -> None:
         self.node = node
         self.kind: OperationType = node.operation
         self.variables = tuple(_declare(schema, node))
         self._weight: Weight = weigh(schema, document, node)
+        self.plan = plan_operation(schema, node, fragments)
 
     def check_weight(self, variables: Mapping[str, Any]) -> None:
         """LimitExceeded if pages of the asked-for sizes could make too large an answer."""
@@ -132,9 +136,10 @@ def _fill(document: Document, schema: GraphQLSchema, text: str) -> None:
         if isinstance(definition, FragmentDefinitionNode):
             document.fragment_definitions[definition.name.value] = definition
             document.fragments[definition.name.value] = FragmentDetails(definition)
+    for definition in node.definitions:
         if isinstance(definition, OperationDefinitionNode):
             name = definition.name.value if definition.name else None
-            document.operations[name] = Operation(schema, node, definition)
+            document.operations[name] = Operation(schema, node, definition, document.fragment_definitions)
     document.weight += _TOKEN_WEIGHT * node.token_count
 
 

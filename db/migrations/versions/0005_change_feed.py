@@ -17,6 +17,10 @@ DECLARE
     places bigint;
     told text;
 BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pg_notify('strongroom_changes', '*');
+        RETURN NULL;
+    END IF;
     source := CASE TG_OP
         WHEN 'INSERT' THEN format('SELECT %s FROM new_rows', TG_ARGV[0])
         WHEN 'DELETE' THEN format('SELECT %s FROM old_rows', TG_ARGV[0])
@@ -68,6 +72,10 @@ def upgrade() -> None:
                 f"CREATE TRIGGER tell_{event.lower()} AFTER {event} ON {table} REFERENCING {rows} "
                 f"FOR EACH STATEMENT EXECUTE FUNCTION strongroom_tell('{places}')"
             )
+        op.execute(
+            f"CREATE TRIGGER tell_truncate AFTER TRUNCATE ON {table} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION strongroom_tell('{places}')"
+        )
     op.execute(
         "CREATE TRIGGER tell AFTER UPDATE OR DELETE ON tokens "
         "FOR EACH STATEMENT EXECUTE FUNCTION strongroom_tell_tokens()"

@@ -1,0 +1,244 @@
+"""Running a plan: what graphql-core's executor does, for operations that are planned (gql/plans.py)."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from inspect import isawaitable
+from typing import Any, cast
+
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, GraphQLSchema, located_error
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
+from strawberry.types import Info
+
+from gql.documents import Document, Operation
+from gql.plans import FieldPlan, ListShape, ObjectShape, Shape
+
+Trail = tuple["Trail | None", str | int] | None
+"""Where in the answer something stands: the trail of what holds it, and its key there."""
+
+
+async def run_plan(
+    schema: GraphQLSchema,
+    plan: ObjectShape,
+    document: Document,
+    operation: Operation,
+    variables: VariableValues,
+    context: object,
+) -> ExecutionResult:
+    """Execute a planned operation."""
+    run = _Run(schema, document, operation, variables, context)
+    try:
+        data = run.complete_object(plan, None, None)
+        if isawaitable(data):
+            data = await data
+    except GraphQLError as error:
+        return ExecutionResult(None, [error])
+    return ExecutionResult(cast("dict[str, Any]", data), run.errors or None)
+
+
+class _Run:
+    """One execution: what its fields share, and the errors that nulled some of them."""
+
+    __slots__ = ("_context", "_document", "_operation", "_schema", "_variables", "errors")
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: Document,
+        operation: Operation,
+        variables: VariableValues,
+        context: object,
+    ) -> None:
+        self._schema = schema
+        self._document = document
+        self._operation = operation
+        self._variables = variables
+        self._context = context
+        self.errors: list[GraphQLError] = []
+
+    def complete_object(self, plan: ObjectShape, source: Any, trail: Trail) -> Any:
+        """The object's fields, or an awaitable of them."""
+        answer: dict[str, Any] = {}
+        pending: list[tuple[str, Awaitable[Any]]] = []
+        for field in plan.fields:
+            try:
+                value = self._read(field, source, trail)
+            except Exception as error:  # noqa: BLE001 - whatever a resolver raises becomes an error of its field
+                try:
+                    value = self._fail(field, error, trail)
+                except GraphQLError as fatal:
+                    return _abandon(pending, fatal)
+            if isinstance(value, _Pending):
+                pending.append((field.key, _Pending(self._settle(field, value, trail))))
+                value = None
+            answer[field.key] = value
+        return _Pending(_fill(answer, pending)) if pending else answer
+
+    def _read(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
+        if field.attribute is not None:
+            value = getattr(source, field.attribute)
+        elif field.method is not None:
+            value = field.method(source)
+        else:
+            value = self._call(field, source, trail)
+            if optimized_is_awaitable(value):
+                return _Pending(self._await_value(field, _Pending(value), trail))
+        return self._complete_field(field, value, trail)
+
+    def _call(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
+        if field.constant is not None:
+            return field.constant
+        definition, node = field.definition, field.nodes[0]
+        arguments: dict[str, Any] = {}
+        if definition.args:
+            arguments = get_argument_values(definition, node, self._variables, hide_suggestions=True)
+        info = self._info(field, trail)
+        if field.function is not None and field.arguments is not None:
+            named = {field.arguments[name]: value for name, value in arguments.items()}
+            return field.function(source, info=Info(_raw_info=info, _field=cast("Any", field.field)), **named)
+        resolve = cast("Any", definition.resolve)
+        return resolve(source, info, **arguments)
+
+    def _info(self, field: FieldPlan, trail: Trail) -> GraphQLResolveInfo:
+        return GraphQLResolveInfo(
+            field.nodes[0].name.value,
+            field.nodes,
+            field.definition.type,
+            field.parent,
+            _path((trail, field.key)),
+            self._schema,
+            self._document.fragment_definitions,
+            None,
+            self._operation.node,
+            cast("Any", self._variables.coerced),
+            self._context,
+            optimized_is_awaitable,
+            None,
+            cast("Any", None),
+        )
+
+    def _complete_field(self, field: FieldPlan, value: Any, trail: Trail) -> Any:
+        if value is None:
+            if field.non_null:
+                raise TypeError(f"Cannot return null for non-nullable field {field.name}.")
+            return None
+        shape = field.shape
+        return shape(value) if callable(shape) else self._complete(field, shape, value, (trail, field.key))
+
+    def _complete(self, field: FieldPlan, shape: Shape, value: Any, trail: Trail) -> Any:
+        if isinstance(shape, ObjectShape):
+            return self.complete_object(shape, value, trail)
+        if isinstance(shape, ListShape):
+            return self._complete_list(field, shape, value, trail)
+        return shape(value)
+
+    def _complete_list(self, field: FieldPlan, shape: ListShape, values: Any, trail: Trail) -> Any:
+        answer: list[Any] = []
+        pending: list[tuple[int, Awaitable[Any]]] = []
+        for index, value in enumerate(values):
+            here = (trail, index)
+            try:
+                if value is None and shape.item_non_null:
+                    raise TypeError(f"Cannot return null for non-nullable field {field.name}.")
+                item = None if value is None else self._complete(field, shape.item, value, here)
+            except Exception as error:  # noqa: BLE001 - becomes an error of its item
+                try:
+                    item = self._fail_item(field, shape, error, here)
+                except GraphQLError as fatal:
+                    return _abandon(pending, fatal)
+            if isinstance(item, _Pending):
+                pending.append((index, _Pending(self._settle_item(field, shape, item, here))))
+                item = None
+            answer.append(item)
+        return _Pending(_fill(answer, pending)) if pending else answer
+
+    async def _await_value(self, field: FieldPlan, value: Awaitable[Any], trail: Trail) -> Any:
+        completed = self._complete_field(field, await value, trail)
+        return await completed if isinstance(completed, _Pending) else completed
+
+    async def _settle(self, field: FieldPlan, value: "_Pending", trail: Trail) -> Any:
+        try:
+            return await value
+        except Exception as error:  # noqa: BLE001 - as in complete_object
+            return self._fail(field, error, trail)
+
+    async def _settle_item(self, field: FieldPlan, shape: ListShape, value: "_Pending", trail: Trail) -> Any:
+        try:
+            return await value
+        except Exception as error:  # noqa: BLE001 - as in _complete_list
+            return self._fail_item(field, shape, error, trail)
+
+    def _fail(self, field: FieldPlan, error: Exception, trail: Trail) -> None:
+        """Null for a nullable field, with the error on record; for another, the error goes on to its parent."""
+        self._note(located_error(error, field.nodes, _steps((trail, field.key))), (trail, field.key), field.non_null)
+
+    def _fail_item(self, field: FieldPlan, shape: ListShape, error: Exception, trail: Trail) -> None:
+        self._note(located_error(error, field.nodes, _steps(trail)), trail, shape.item_non_null)
+
+    def _note(self, error: GraphQLError, trail: Trail, non_null: bool) -> None:
+        if non_null:
+            raise error
+        # What is nulled takes the errors below it along.
+        here = _steps(trail)
+        self.errors = [kept for kept in self.errors if (kept.path or [])[: len(here)] != here]
+        self.errors.append(error)
+
+
+class _Pending:
+    """A part of the answer that has to be awaited: told from a resolver's own awaitables."""
+
+    __slots__ = ("_part",)
+
+    def __init__(self, part: Awaitable[Any]) -> None:
+        self._part = part
+
+    def __await__(self) -> Any:
+        return self._part.__await__()
+
+    def __del__(self) -> None:
+        # Of a request that is cancelled before this was begun; asyncio would warn of a coroutine never awaited.
+        close = getattr(self._part, "close", None)
+        if close is not None:
+            close()
+
+
+def _abandon(pending: Sequence[tuple[Any, Awaitable[Any]]], error: GraphQLError) -> _Pending:
+    """Give up an object or list: its error goes on, once what was begun has ended."""
+    if not pending:
+        raise error
+
+    async def end() -> None:
+        await asyncio.gather(*(part for _, part in pending), return_exceptions=True)
+        raise error
+
+    return _Pending(end())
+
+
+async def _fill(answer: Any, pending: list[tuple[Any, Awaitable[Any]]]) -> Any:
+    """Await what is pending, all at once, so that loaders see all of their keys; the first error goes on."""
+    if len(pending) == 1:
+        key, part = pending[0]
+        answer[key] = await part
+        return answer
+    results = await asyncio.gather(*(part for _, part in pending), return_exceptions=True)
+    for (key, _), result in zip(pending, results, strict=True):
+        if isinstance(result, BaseException):
+            raise result
+        answer[key] = result
+    return answer
+
+
+def _steps(trail: Trail) -> list[str | int]:
+    steps: list[str | int] = []
+    while trail is not None:
+        trail, step = trail
+        steps.append(step)
+    return steps[::-1]
+
+
+def _path(trail: Trail) -> Path:
+    path: Path | None = None
+    for step in _steps(trail):
+        path = Path(path, step, None)
+    return cast("Path", path)

@@ -1,0 +1,181 @@
+"""Plans: a query's operation, compiled once per document into what is to be read, called and completed.
+
+graphql-core walks the document's tree and Strawberry wraps each field at every request; a plan has looked all of
+that up before. It answers exactly as they do (tests run both and compare), and where it does not know how
+(directives, introspection, mutations), there is no plan and they answer themselves.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    GraphQLString,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+)
+from strawberry.types.field import StrawberryField
+
+Leaf = Callable[[Any], Any]
+Fragments = dict[str, FragmentDefinitionNode]
+
+_DEFINITION: Final = "strawberry-definition"
+
+
+class Unplannable(Exception):
+    """An operation that has no plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListShape:
+    """A list, of what, and whether its items may be null."""
+
+    item: "Shape"
+    item_non_null: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectShape:
+    """An object and the fields that are asked of it."""
+
+    type: GraphQLObjectType
+    fields: Sequence["FieldPlan"]
+
+
+Shape = Leaf | ListShape | ObjectShape
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """One field: how its value is come by, and what is made of it.
+
+    Exactly one of `attribute`, `method` (called with the source), `function` (called with source, info and
+    arguments under their Python names) and neither (graphql's own resolver) is how.
+    """
+
+    key: str
+    nodes: list[FieldNode]
+    parent: GraphQLObjectType
+    definition: GraphQLField
+    field: StrawberryField | None
+    shape: Shape
+    non_null: bool
+    attribute: str | None = None
+    method: Callable[[Any], Any] | None = None
+    function: Callable[..., Any] | None = None
+    arguments: dict[str, str] | None = None
+    constant: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As errors name it."""
+        return f"{self.parent.name}.{self.nodes[0].name.value}"
+
+
+def plan_operation(schema: GraphQLSchema, node: OperationDefinitionNode, fragments: Fragments) -> ObjectShape | None:
+    """The plan of a valid operation, or None where graphql-core is to run it."""
+    if node.operation is not OperationType.QUERY or schema.query_type is None or node.directives:
+        return None
+    try:
+        return _plan_object(schema.query_type, [node.selection_set], fragments)
+    except Unplannable:
+        return None
+
+
+def _plan_object(
+    parent: GraphQLObjectType, selections: Sequence[SelectionSetNode], fragments: Fragments
+) -> ObjectShape:
+    collected: dict[str, list[FieldNode]] = {}
+    for selection in selections:
+        for node in _fields(selection, fragments):
+            collected.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
+    return ObjectShape(parent, [_plan_field(parent, key, nodes, fragments) for key, nodes in collected.items()])
+
+
+def _fields(selection: SelectionSetNode, fragments: Fragments) -> Iterator[FieldNode]:
+    """The fields of a selection, fragments included. There are no abstract types: a fragment always applies."""
+    for node in selection.selections:
+        if node.directives:
+            raise Unplannable
+        if isinstance(node, FieldNode):
+            yield node
+        elif isinstance(node, FragmentSpreadNode):
+            yield from _fields(fragments[node.name.value].selection_set, fragments)
+        elif isinstance(node, InlineFragmentNode):
+            yield from _fields(node.selection_set, fragments)
+        else:
+            raise Unplannable
+
+
+def _plan_field(parent: GraphQLObjectType, key: str, nodes: list[FieldNode], fragments: Fragments) -> FieldPlan:
+    name = nodes[0].name.value
+    if name == "__typename":
+        return FieldPlan(key, nodes, parent, _TYPENAME, None, str, True, constant=parent.name)
+    definition = parent.fields.get(name)
+    if definition is None:
+        raise Unplannable
+    non_null, shape = _plan_type(definition.type, nodes, fragments)
+    field = cast("StrawberryField | None", definition.extensions.get(_DEFINITION))
+    return FieldPlan(key, nodes, parent, definition, field, shape, non_null, **_plan_call(definition, field))
+
+
+def _plan_type(kind: GraphQLOutputType, nodes: list[FieldNode], fragments: Fragments) -> tuple[bool, Shape]:
+    if isinstance(kind, GraphQLNonNull):
+        return True, _plan_type(kind.of_type, nodes, fragments)[1]
+    if isinstance(kind, GraphQLList):
+        non_null, item = _plan_type(kind.of_type, nodes, fragments)
+        return False, ListShape(item, non_null)
+    if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
+        return False, kind.serialize
+    if isinstance(kind, GraphQLObjectType):
+        return False, _plan_object(kind, [node.selection_set for node in nodes if node.selection_set], fragments)
+    raise Unplannable
+
+
+def _plan_call(definition: GraphQLField, field: StrawberryField | None) -> dict[str, Any]:
+    """The shortest way to a field's value; its own resolver where it is guarded or takes inputs."""
+    if field is None or field.extensions:
+        return {}
+    resolver = field.base_resolver
+    if resolver is None:
+        return {} if definition.args else {"attribute": field.python_name}
+    takes_self = resolver.self_parameter is not None
+    info = resolver.info_parameter
+    if not takes_self or resolver.parent_parameter is not None:
+        return {}
+    if info is None and not definition.args and not resolver.is_async:
+        return {"method": resolver.wrapped_func}
+    arguments = _plain_arguments(definition, field)
+    if info is None or info.name != "info" or arguments is None:
+        return {}
+    return {"function": resolver.wrapped_func, "arguments": arguments}
+
+
+def _plain_arguments(definition: GraphQLField, field: StrawberryField) -> dict[str, str] | None:
+    """GraphQL's names of the arguments and Python's, if all are plain scalars; None if any is not."""
+    names: dict[str, str] = {}
+    by_python_name = {argument.python_name: argument for argument in field.arguments}
+    for name, argument in definition.args.items():
+        kind = argument.type.of_type if isinstance(argument.type, GraphQLNonNull) else argument.type
+        own = argument.extensions.get(_DEFINITION)
+        python_name = getattr(own, "python_name", None)
+        if not isinstance(kind, GraphQLScalarType) or python_name not in by_python_name:
+            return None
+        names[name] = python_name
+    return names
+
+
+_TYPENAME: Final = GraphQLField(GraphQLNonNull(GraphQLString))
