@@ -100,11 +100,11 @@ class _Run:
         resolve = cast("Any", definition.resolve)
         return resolve(source, info, **arguments)
 
-    def _info(self, field: FieldPlan, trail: Trail) -> GraphQLResolveInfo:
-        return GraphQLResolveInfo(
+    def _info(self, field: FieldPlan, trail: Trail) -> GraphQLResolveInfo[Any]:
+        return GraphQLResolveInfo[Any](
             field.nodes[0].name.value,
             field.nodes,
-            field.definition.type,
+            cast("Any", field.definition).type,
             field.parent,
             _path((trail, field.key)),
             self._schema,
@@ -113,7 +113,7 @@ class _Run:
             self._operation.node,
             cast("Any", self._variables.coerced),
             self._context,
-            optimized_is_awaitable,
+            cast("Any", optimized_is_awaitable),
             None,
             cast("Any", None),
         )

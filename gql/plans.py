@@ -18,7 +18,6 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLOutputType,
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
@@ -132,11 +131,12 @@ def _plan_field(parent: GraphQLObjectType, key: str, nodes: list[FieldNode], fra
     return FieldPlan(key, nodes, parent, definition, field, shape, non_null, **_plan_call(definition, field))
 
 
-def _plan_type(kind: GraphQLOutputType, nodes: list[FieldNode], fragments: Fragments) -> tuple[bool, Shape]:
+def _plan_type(kind: Any, nodes: list[FieldNode], fragments: Fragments) -> tuple[bool, Shape]:
+    of_type = getattr(kind, "of_type", None)
     if isinstance(kind, GraphQLNonNull):
-        return True, _plan_type(kind.of_type, nodes, fragments)[1]
+        return True, _plan_type(of_type, nodes, fragments)[1]
     if isinstance(kind, GraphQLList):
-        non_null, item = _plan_type(kind.of_type, nodes, fragments)
+        non_null, item = _plan_type(of_type, nodes, fragments)
         return False, ListShape(item, non_null)
     if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
         return False, kind.serialize
@@ -149,7 +149,7 @@ def _plan_call(definition: GraphQLField, field: StrawberryField | None) -> dict[
     """The shortest way to a field's value; its own resolver where it is guarded or takes inputs."""
     if field is None or field.extensions:
         return {}
-    resolver = field.base_resolver
+    resolver = cast("Any", field).base_resolver
     if resolver is None:
         return {} if definition.args else {"attribute": field.python_name}
     takes_self = resolver.self_parameter is not None
@@ -168,8 +168,10 @@ def _plain_arguments(definition: GraphQLField, field: StrawberryField) -> dict[s
     """GraphQL's names of the arguments and Python's, if all are plain scalars; None if any is not."""
     names: dict[str, str] = {}
     by_python_name = {argument.python_name: argument for argument in field.arguments}
-    for name, argument in definition.args.items():
-        kind = argument.type.of_type if isinstance(argument.type, GraphQLNonNull) else argument.type
+    for name, argument in cast("dict[str, Any]", definition.args).items():
+        kind: Any = argument.type
+        if isinstance(kind, GraphQLNonNull):
+            kind = cast("Any", kind).of_type
         own = argument.extensions.get(_DEFINITION)
         python_name = getattr(own, "python_name", None)
         if not isinstance(kind, GraphQLScalarType) or python_name not in by_python_name:
