@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -41,7 +40,7 @@ async def run(environ: Mapping[str, str]) -> None:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[tuple[Database, Vault]]:
+async def open_parts(settings: Settings, database_url: str) -> AsyncGenerator[tuple[Database, Vault]]:
     """The database, once it is migrated, and the vault, once its keyring opens what is there."""
     database = Database(database_url)
     try:
@@ -57,14 +56,17 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[tup
 
 def make_worker(redis_url: str, database: Database, vault: Vault, **options: Any) -> Worker:
     """An arq worker with our jobs, that writes and reads JSON and keeps no results."""
+    options = {"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10} | options
     return Worker(
         functions=[func(work_on_run, name=WORK, timeout=_TIMEOUT, max_tries=3, keep_result=0)],
         cron_jobs=[make_clock()],
         redis_pool=connect(redis_url),
         ctx={"database": database, "engine": Engine(database, vault)},
-        **{"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10}
-        | {"job_timeout": _TIMEOUT, "keep_result": 0, "job_serializer": serialize, "job_deserializer": deserialize}
-        | options,
+        job_timeout=_TIMEOUT,
+        keep_result=0,
+        job_serializer=serialize,
+        job_deserializer=deserialize,
+        **options,
     )
 
 
@@ -92,19 +94,26 @@ async def _run(worker: Worker) -> None:
     except (RedisError, OSError) as error:
         raise SettingsError(f"Redis does not answer any more: {type(error).__name__}") from None
     finally:
-        await _close(worker)
+        await close(worker)
 
 
-async def _close(worker: Worker) -> None:
+async def close(worker: Worker) -> None:
+    """End a worker's jobs, which give their slices back, and its connections.
+
+    Not arq's own close: that one asks redis-py for what it has deprecated, and gives up at the first job's error.
+    """
+    for task in worker.tasks.values():
+        task.cancel()
+    await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
     try:
-        await worker.close()
+        await worker.pool.delete(worker.health_check_key)
+        await worker.pool.aclose(close_connection_pool=True)
     except (RedisError, OSError) as error:
         logging.getLogger("strongroom.worker").warning("closing Redis failed: %s", type(error).__name__)
 
 
 def configure_logs() -> None:
-    """One line an event to standard error. arq logs each job's start and end, and with it the run's id."""
-    logging.basicConfig(
-        level=os.environ.get("STRONGROOM_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("arq").setLevel(logging.WARNING)
+    """One line an event to standard error. arq would log each job, and Alembic that it has nothing to do."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    for name in ("arq", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
