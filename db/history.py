@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Row,
     Select,
     String,
     TableValuedAlias,
     Uuid,
+    bindparam,
     func,
     insert,
     select,
@@ -163,7 +165,7 @@ async def keep(
     entries = [
         _entry(transaction, row, sealers, keys) | {"reason": reason, "returns": returns} for row in rows
     ]
-    await transaction.session.execute(insert(ConfigVersion), entries)
+    await transaction.session.execute(_APPEND, entries)
 
 
 async def forget_returning(
@@ -271,7 +273,10 @@ def _origin(row: StoredConfig) -> dict[str, Any]:
         "integration_id": row.integration_id,
         "organization_id": row.organization_id,
         "key": row.key,
-        "version": row.version,
+        "at_least": row.version,
+        "at_integration": row.integration_id or NOWHERE,
+        "at_organization": row.organization_id or NOWHERE,
+        "at_key": row.key,
         "config_type": row.type,
         "undecided": False,
         "description": row.description,
@@ -290,3 +295,19 @@ UPDATE config_history
 SET value = NULL, sealed = :bytes, data_key_id = :data_key, config_type = 'secret'
 WHERE id = :entry_id
 """)
+
+
+_LATEST = (
+    select(func.max(ConfigVersion.version))
+    .where(
+        func.coalesce(ConfigVersion.integration_id, NOWHERE) == bindparam("at_integration"),
+        func.coalesce(ConfigVersion.organization_id, NOWHERE) == bindparam("at_organization"),
+        ConfigVersion.key == bindparam("at_key"),
+    )
+    .correlate(None)
+    .scalar_subquery()
+)
+_APPEND = insert(ConfigVersion).values(
+    version=func.greatest(bindparam("at_least", type_=Integer), 1 + func.coalesce(_LATEST, 0))
+)
+"""Older software writes every row as version 1, whatever its place has in the history already."""

@@ -177,6 +177,7 @@ async def _update(
     parameters = columns(entries, sealers) | {"actor": transaction.principal.name}
     parameters["ids"] = [there[entry.spot].id for entry in entries]
     await transaction.session.execute(_UPDATE, parameters)
+    await transaction.session.execute(_RENUMBER, {"ids": parameters["ids"]})
     await transaction.session.execute(_RELEASE, {"ids": parameters["ids"]})
 
 
@@ -273,7 +274,8 @@ FROM (
 ) AS h
 WHERE c.id = h.id AND c.version <= h.version
 """)
-"""An insert that waited for a delete has counted without what that delete put into the history: count again."""
+"""A version is above all of its place in the history: an insert that waited for a delete has counted without what
+that delete put there, and older software writes every row as version 1."""
 
 _RELEASE: Final = text("DELETE FROM quarantined_configs WHERE config_id = ANY(CAST(:ids AS uuid[]))")
 """A write clears the quarantine."""

@@ -115,7 +115,7 @@ async def test_the_same_key_in_every_scope(sql: asyncpg.Connection, at: dict[str
 
 
 async def test_a_row_tied_to_a_field_has_its_type(sql: asyncpg.Connection, at: dict[str, uuid.UUID]) -> None:
-    """The foreign key (field_id, config_type) → schema (id, type): a row cannot be typed string under a secret field."""
+    """The foreign key (field_id, config_type) → schema (id, type): no row is typed string under a secret field."""
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await insert(sql, integration_id=at["integration"], key="token", field_id=at["token"], legacy=False, **PLAIN)
     await insert(sql, integration_id=at["integration"], key="url", field_id=at["url"], legacy=False, **PLAIN)

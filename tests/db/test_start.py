@@ -128,7 +128,7 @@ async def test_one_data_key_that_does_not_open_is_enough(
         "UPDATE data_keys SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) WHERE id ="
         f" (SELECT id FROM data_keys ORDER BY created_at {order} LIMIT 1)"
     )
-    with pytest.raises(SettingsError, match="main .1 data keys do not open"):
+    with pytest.raises(SettingsError, match=r"main .1 data keys do not open"):
         await prepare(settings_of(tmp_path, STRONGROOM_ROOT_KEYS=keys), database_url, ignore)
 
 
@@ -137,7 +137,7 @@ async def test_retired_root_keys_still_open(tmp_path: Path, database_url: str, s
     old, new = entry("old"), entry("new")
     await seal(RootKeyring.parse(old))
     await prepare(settings_of(tmp_path, STRONGROOM_ROOT_KEYS=f"{new},{old}"), database_url, ignore)
-    with pytest.raises(SettingsError, match="lacks keys .*old"):
+    with pytest.raises(SettingsError, match=r"lacks keys .*old"):
         await prepare(settings_of(tmp_path, STRONGROOM_ROOT_KEYS=new), database_url, ignore)
 
 

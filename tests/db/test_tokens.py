@@ -64,7 +64,7 @@ async def test_the_comparison_takes_constant_time(database, transact, monkeypatc
 async def test_what_is_no_token(database, token: str) -> None:
     """Anything but a stored token is refused with one text, whatever is wrong with it."""
     async with database.read() as session:
-        with pytest.raises(Unauthenticated, match="^a valid bearer token is needed$"):
+        with pytest.raises(Unauthenticated, match=r"^a valid bearer token is needed$"):
             await Authenticator().authenticate(session, token)
 
 

@@ -89,8 +89,7 @@ BREAKS = {
         "table integration_config_schema lacks options, position",
     ),
     "tables of somebody else": (
-        "DROP TABLE configs, integration_config_schema, integration_mappings, integrations;"
-        " ALTER TABLE organizations DROP created_by",
+        "DROP TABLE configs CASCADE; DROP TABLE integrations CASCADE; ALTER TABLE organizations DROP created_by",
         "table organizations lacks created_by; table integrations is not there",
     ),
     "a type of somebody else": (

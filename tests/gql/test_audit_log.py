@@ -18,16 +18,16 @@ async def log(sql: Any) -> list[dict[str, Any]]:
 async def test_every_write_is_on_record(client, world, sql) -> None:
     """Each mutation leaves exactly one record: who, what, where, which keys; in the transaction that did it."""
     await sql.execute("DELETE FROM audit_log")
-    I = {"integrationId": world.integration}  # noqa: N806
+    at = {"integrationId": world.integration}
     made = await client.run("SetConfig", input={"key": "k", "type": "SECRET", "value": SECRET})
     standalone = made["setConfig"]["config"]["id"]
     await client.run("SetConfig", input={"key": "k", "type": "SECRET", "value": SECRET + "2"})
     await client.run("RestoreConfig", input={"id": standalone, "version": 1})
     await client.run("DeleteConfig", input={"id": standalone})
-    await client.run("SetIntegrationConfig", input=I | {"config": {"api_key": SECRET, "port": None}})
+    await client.run("SetIntegrationConfig", input=at | {"config": {"api_key": SECRET, "port": None}})
     await client.run("UpdateMapping", input={"id": world.mapping, "config": {"api_key": SECRET}})
     upserted = {"organizationId": world.other, "entityId": "x", "config": {"api_key": SECRET}}
-    await client.run("UpsertMappings", input=I | {"mappings": [upserted]})
+    await client.run("UpsertMappings", input=at | {"mappings": [upserted]})
     await client.run("DeleteMapping", input={"id": world.mapping})
     token = await client.run("CreateToken", input={"name": "t", "permissions": ["*"]})
     await client.run("RevokeToken", id=token["createToken"]["id"])
@@ -117,7 +117,7 @@ async def test_a_resolve_without_secrets_is_no_event(client, world, sql, api) ->
     """Only what hands out a secret is a reveal: a config without one leaves no record."""
     schema = [{"key": "url", "type": "STRING"}]
     await client.run("CreateIntegration", input={"name": "plain", "configSchema": schema})
-    made = await client.run("query { integration(name: \"plain\") { id } }")
+    made = await client.run('query { integration(name: "plain") { id } }')
     await client.run("CreateMapping", input={"integrationId": made["integration"]["id"], "entityId": "1"})
     await client.run("Resolve", integration="plain", organizationId=world.organization)
     await api.service.audit.flush()

@@ -77,8 +77,18 @@ CASES: dict[str, Case] = {
     "an id without dashes": ("Reveal", {"id": uuid.uuid4().hex}, "BAD_USER_INPUT", [["id"]]),
     "an id in braces": ("Reveal", {"id": f"{{{uuid.uuid4()}}}"}, "BAD_USER_INPUT", [["id"]]),
     "an id with a line break": ("Reveal", {"id": f"{uuid.uuid4()}\n"}, "BAD_USER_INPUT", [["id"]]),
-    "an id of an organization that is none": ("SetConfig", standalone(organizationId="x"), "BAD_USER_INPUT", [["organizationId"]]),
-    "ids of a filter that are none": ("ConfigList", {"filter": {"organizationId": "x"}}, "BAD_USER_INPUT", [["filter", "organizationId"]]),
+    "an id of an organization that is none": (
+        "SetConfig",
+        standalone(organizationId="x"),
+        "BAD_USER_INPUT",
+        [["organizationId"]],
+    ),
+    "ids of a filter that are none": (
+        "ConfigList",
+        {"filter": {"organizationId": "x"}},
+        "BAD_USER_INPUT",
+        [["filter", "organizationId"]],
+    ),
     "ids in a list that are none": (
         "UpsertMappings",
         many({"organizationId": "x", "entityId": "1"}),
@@ -116,7 +126,12 @@ CASES: dict[str, Case] = {
     ),
     "an unknown version": ("RestoreConfig", {"input": {"id": "<config>", "version": 99}}, "NOT_FOUND", None),
     # values
-    "an unknown key": ("SetIntegrationConfig", defaults({"passwrd": CANARY}), "BAD_USER_INPUT", [["config", "passwrd"]]),
+    "an unknown key": (
+        "SetIntegrationConfig",
+        defaults({"passwrd": CANARY}),
+        "BAD_USER_INPUT",
+        [["config", "passwrd"]],
+    ),
     "every fault of a map at once": (
         "CreateMapping",
         mapping({"api_key": "[SECRET]", "port": True, "nope": CANARY, "region": CANARY, "verify": CANARY}, entityId=""),
@@ -154,12 +169,32 @@ CASES: dict[str, Case] = {
     "an empty key": ("SetConfig", standalone(key=" "), "BAD_USER_INPUT", [["key"]]),
     "a name over 255 characters": ("CreateOrganization", {"input": {"name": LONG}}, "BAD_USER_INPUT", [["name"]]),
     "an empty name": ("CreateIntegration", {"input": {"name": "", "configSchema": []}}, "BAD_USER_INPUT", [["name"]]),
-    "a name that becomes null": ("UpdateIntegration", {"input": {"id": "<integration>", "name": None}}, "BAD_USER_INPUT", [["name"]]),
-    "an entity over 255 characters": ("CreateMapping", mapping(entityId=LONG, entityName=LONG), "BAD_USER_INPUT", [["entityId"], ["entityName"]]),
-    "an entity that becomes null": ("UpdateMapping", {"input": {"id": "<mapping>", "entityId": None}}, "BAD_USER_INPUT", [["entityId"]]),
+    "a name that becomes null": (
+        "UpdateIntegration",
+        {"input": {"id": "<integration>", "name": None}},
+        "BAD_USER_INPUT",
+        [["name"]],
+    ),
+    "an entity over 255 characters": (
+        "CreateMapping",
+        mapping(entityId=LONG, entityName=LONG),
+        "BAD_USER_INPUT",
+        [["entityId"], ["entityName"]],
+    ),
+    "an entity that becomes null": (
+        "UpdateMapping",
+        {"input": {"id": "<mapping>", "entityId": None}},
+        "BAD_USER_INPUT",
+        [["entityId"]],
+    ),
     "a long description": ("SetConfig", standalone(description=CANARY * 1000), "BAD_USER_INPUT", [["description"]]),
     "NUL in a key": ("SetConfig", standalone(key="a\0"), "BAD_USER_INPUT", [["input", "key"]]),
-    "NUL in a value": ("SetConfig", standalone(value={"a": [CANARY + "\0"]}), "BAD_USER_INPUT", [["input", "value", "a", 0]]),
+    "NUL in a value": (
+        "SetConfig",
+        standalone(value={"a": [CANARY + "\0"]}),
+        "BAD_USER_INPUT",
+        [["input", "value", "a", 0]],
+    ),
     "a lone surrogate": ("SetConfig", standalone(value=CANARY + "\ud800"), "BAD_USER_INPUT", [["input", "value"]]),
     "a lone surrogate in a key": (
         "SetIntegrationConfig",
@@ -222,7 +257,12 @@ CASES: dict[str, Case] = {
     "a second mapping": ("CreateMapping", mapping(organizationId="<organization>"), "CONFLICT", None),
     "a name in use": ("CreateIntegration", {"input": {"name": "halo-psa", "configSchema": []}}, "CONFLICT", None),
     "an id in use": ("CreateOrganization", {"input": {"id": "<other>", "name": "x"}}, "CONFLICT", None),
-    "a version that is not the current one": ("SetIntegrationConfig", defaults({"url": "x"}, expectedVersions={"url": 7}), "CONFLICT", None),
+    "a version that is not the current one": (
+        "SetIntegrationConfig",
+        defaults({"url": "x"}, expectedVersions={"url": 7}),
+        "CONFLICT",
+        None,
+    ),
     # runs
     "a batch that is too large": (
         "StartBackfill",

@@ -144,7 +144,9 @@ async def test_all_ids_of_an_input_are_told_at_once(client, tables) -> None:
         ["mappings", 0, "organizationId"],
         ["mappings", 1, "organizationId"],
     ]
-    answer = await client.refused("CreateToken", input={"name": "", "permissions": ["x"], "organizationIds": ["y", "z"]})
+    answer = await client.refused(
+        "CreateToken", input={"name": "", "permissions": ["x"], "organizationIds": ["y", "z"]}
+    )
     assert [problem["path"] for problem in answer.problems] == [
         ["name"],
         ["permissions", 0],
@@ -159,7 +161,7 @@ async def test_all_ids_of_an_input_are_told_at_once(client, tables) -> None:
 
 
 async def test_a_second_run_is_a_conflict_that_names_the_first(client, tables) -> None:
-    """startBackfill while one of the same kind runs is CONFLICT, naming that run."""
+    """A startBackfill while one of the same kind runs is CONFLICT, naming that run."""
     started = await client.run("StartBackfill", input={"kind": "SEAL"})
     first = started["startBackfill"]["run"]["id"]
     before = await tables()

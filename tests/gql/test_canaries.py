@@ -6,7 +6,6 @@ import json
 import logging
 import subprocess
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from cryptography.fernet import Fernet
 from db.crypto.legacy import LegacyKeys
 from db.embedded import EmbeddedServers, binary
 from db.urls import asyncpg_dsn
-from workers.worker import close, make_worker
+from workers.worker import make_worker, work
 
 OLD, LOST = Fernet(Fernet.generate_key()), Fernet(Fernet.generate_key())
 
@@ -194,12 +193,12 @@ def leaks(text: str, names: list[str]) -> list[str]:
 
 
 @pytest.fixture
-def loud(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def loud(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Every logger there is, at DEBUG, drivers' and arq's included."""
     caplog.set_level(logging.DEBUG)
     for name in [*logging.root.manager.loggerDict, "sqlalchemy.engine", "sqlalchemy.pool", "asyncio", "arq.worker"]:
         caplog.set_level(logging.DEBUG, name)
-    yield caplog
+    return caplog
 
 
 def everything_logged(caplog: pytest.LogCaptureFixture) -> str:
@@ -214,20 +213,21 @@ def everything_logged(caplog: pytest.LogCaptureFixture) -> str:
 async def run_backfill(watch: Watch, redis_url: str, database: Any, vault: Any, ids: dict[str, str]) -> None:
     """A backfill through the queue, by a real arq worker."""
     run = (await watch.run("StartBackfill", input={}))["startBackfill"]["run"]["id"]
-    worker = make_worker(redis_url, database, vault, handle_signals=False)
-    working = asyncio.create_task(worker.async_run())
-    for _ in range(200):
+    worker = make_worker(redis_url, database, vault)
+    stop = asyncio.Event()
+    working = asyncio.create_task(work(worker, stop))
+    progress: dict[str, Any] = {}
+    for _ in range(1200):
         progress = (await watch.run("BackfillProgress", id=run))["backfillRun"]
         if progress["finishedAt"]:
             break
         await asyncio.sleep(0.05)
+    stop.set()
+    await working
     assert progress["status"] == "SUCCEEDED"
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
-    await close(worker)
 
 
-async def test_no_canary_leaves_or_stays(
+async def test_no_canary_leaves_or_stays(  # noqa: PLR0917 - fixtures
     api, client, world, write_legacy, sql, loud, servers: EmbeddedServers, redis_url, database_url, database, vault
 ) -> None:
     """No secret, by whatever way it came, is in an answer (but decryptedValue's and resolve's), in a log record, in

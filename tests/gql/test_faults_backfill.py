@@ -68,7 +68,7 @@ async def test_rows_whose_type_already_matches_are_skipped_although_plaintext(
     assert data["resolve"]["config"]["api_key"] == value
 
 
-@pytest.mark.parametrize("value", ["gAAA", "gAAAAABnot-a-token", "gAAA" + "x" * 200, "Z0FBQUFB" + "x" * 92])
+@pytest.mark.parametrize("value", ["gAAA", "gAAAAABnot-a-token", "gAAA" + "x" * 201, "Z0FBQUFB" + "x" * 92])
 async def test_a_secret_that_begins_with_gAAA_stays_plaintext(  # noqa: N802 - as the tokens begin
     client, world, engine, write_legacy, sql, value: str
 ) -> None:
@@ -157,3 +157,35 @@ async def test_older_software_cannot_write_plaintext_once_the_door_is_shut(
     assert (await backfill(client, engine, "VERIFY"))["status"] == "SUCCEEDED"
     with pytest.raises(Exception, match="check constraint"):
         await write_legacy("api_key", SECRET, integration=world.integration, organization=world.other)
+
+
+@pytest.mark.parametrize("how", ["overwritten", "deleted", "mapped anew", "dropped"])
+async def test_a_row_that_older_software_writes_again_takes_its_place_in_the_history(
+    client, world, write_legacy, sql, how: str
+) -> None:
+    """Older software writes every row as version 1, whatever came before: its value goes to the history as a version
+    of its own, and the next one is newer than all."""
+    for port in (1, 2, 3):
+        await client.run("UpdateMapping", input={"id": world.mapping, "config": {"port": port}})
+    await client.run("UpdateMapping", input={"id": world.mapping, "config": {"port": None}})
+    if how == "mapped anew":
+        await client.run("DeleteMapping", input={"id": world.mapping})
+    id = await write_legacy("port", 7, integration=world.integration, organization=world.organization)
+    if how == "deleted":
+        await client.run("DeleteConfig", input={"id": id})
+    if how == "dropped":
+        schema = [{"key": "url", "type": "STRING"}]
+        await client.run("UpdateIntegration", input={"id": world.integration, "configSchema": schema})
+        schema.append({"key": "port", "type": "INT"})
+        await client.run("UpdateIntegration", input={"id": world.integration, "configSchema": schema})
+    given = {"integrationId": world.integration, "organizationId": world.organization, "entityId": "1"}
+    if how == "mapped anew":
+        await client.run("CreateMapping", input={**given, "config": {"port": 8}})
+    else:
+        await client.run("UpdateMapping", input={"id": world.mapping, "config": {"port": 8}})
+    past = await sql.fetch("SELECT version, value FROM config_history WHERE key = 'port' ORDER BY version")
+    (current,) = await sql.fetch("SELECT version FROM configs WHERE key = 'port'")
+    versions = [row["version"] for row in past]
+    assert versions == sorted(set(versions))
+    assert current["version"] > max(versions)
+    assert '{"value": 7}' in [row["value"] for row in past]

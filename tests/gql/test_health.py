@@ -24,7 +24,7 @@ STATIC = Path(__file__).parents[2] / "gql" / "static"
 
 @pytest.fixture
 async def ask(vault: Any, database_url: str, redis_url: str) -> AsyncIterator[Callable[..., Any]]:
-    """`await ask(path, database_url=…, redis_url=…)`: the answer of an API on these servers."""
+    """The answer of an API on these servers: `await ask(path, database_url=…, redis_url=…)`."""
     opened: list[Any] = []
 
     async def send(path: str, **servers: str) -> httpx.Response:
@@ -126,7 +126,9 @@ async def test_a_backfill_starts_without_redis(api, client, monkeypatch: pytest.
     await away.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/static/../app.py", "/static/%2e%2e/app.py", "/static/", "/graphql/x"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/static/../app.py", "/static/%2e%2e/app.py", "/static/", "/graphql/x"]
+)
 async def test_nothing_else_is_served(ask, path: str) -> None:
     """Any other path is NOT_FOUND, in JSON; the static folder has no way out."""
     answer = await ask(path)
@@ -148,7 +150,9 @@ async def test_graphiql_needs_no_internet(ask) -> None:
     assert not re.search(r"(?:https?:)?//\w", page.text)
 
 
-@pytest.mark.parametrize("file", sorted(STATIC.glob("*.css")) + [STATIC / "graphiql-boot.js"], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [*sorted(STATIC.glob("*.css")), STATIC / "graphiql-boot.js"], ids=lambda file: file.name
+)
 def test_styles_and_scripts_load_nothing(file: Path) -> None:
     """Neither styles nor our script fetch fonts, images or scripts from elsewhere."""
     assert not re.findall(r"url\((?!['\"]?(?:data:|#))[^)]*\)|@import|https?://(?!www\.w3\.org)", file.read_text())
@@ -156,7 +160,11 @@ def test_styles_and_scripts_load_nothing(file: Path) -> None:
 
 def test_the_bundle_loads_nothing() -> None:
     """The bundle names hosts in its help texts and namespaces only: no CDN, no fonts, no worker from elsewhere."""
-    hosts = set(re.findall(r"(?:https?:)?//((?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|sh))\b", (STATIC / "graphiql.js").read_text()))
+    hosts = set(
+        re.findall(
+            r"(?:https?:)?//((?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|sh))\b", (STATIC / "graphiql.js").read_text()
+        )
+    )
     assert hosts <= {
         "www.w3.org",
         "yarnpkg.com",

@@ -38,8 +38,9 @@ def nodes(page: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def test_history_is_newest_first_and_paged(client: Any) -> None:
     """Earlier values, newest first, page by page, each once; the current one is not among them."""
-    for number in range(1, 8):
-        id = (await write(client, key="k", type="INT", value=number))["id"]
+    id = (await write(client, key="k", type="INT", value=1))["id"]
+    for number in range(2, 8):
+        await write(client, key="k", type="INT", value=number)
     page = (await client.run(MANY, first=3))["configs"]["edges"][0]["node"]["history"]
     assert [node["value"] for node in nodes(page)] == [6, 5, 4]
     assert (page["totalCount"], page["pageInfo"]["hasNextPage"]) == (6, True)

@@ -22,7 +22,7 @@ def keyed() -> list[Fernet]:
 def legacy_keys(keyed: list[Fernet]) -> LegacyKeys:
     """No key of older software, until one is found."""
     keys = LegacyKeys([])
-    keys._fernets = keyed  # type: ignore[assignment]  # pyright: ignore
+    keys._fernets = keyed  # pyright: ignore[reportAttributeAccessIssue]
     return keys
 
 
@@ -171,8 +171,7 @@ async def test_a_value_that_does_not_open_can_be_overwritten_and_deleted(client:
 
 async def test_restores_and_writes_at_once(client: Any, world: Any, sql: Any) -> None:
     """Many restores and writes of one config at once: no error, and every version is kept once."""
-    for value in range(5):
-        id = await set_default(client, world, {"port": value})
+    id, *_ = [await set_default(client, world, {"port": value}) for value in range(5)]
     calls = [
         client.send("RestoreConfig", input={"id": id, "version": 1 + number % 4})
         if number % 2

@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
-READ = "query ($id: ID, $name: String) { integration(id: $id, name: $name) { id name description configSchema { key position } } }"
-LIST = "query ($first: Int, $after: String) { integrations(first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor } edges { node { id name configSchema { key } } } } }"
+READ = """
+query ($id: ID, $name: String) {
+  integration(id: $id, name: $name) { id name description configSchema { key position } }
+}
+"""
+LIST = """
+query ($first: Int, $after: String) { integrations(first: $first, after: $after) {
+  totalCount pageInfo { hasNextPage endCursor } edges { node { id name configSchema { key } } }
+} }
+"""
 
 
 async def create(client: Any, name: str, *fields: dict[str, Any]) -> str:

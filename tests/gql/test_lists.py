@@ -96,6 +96,7 @@ async def test_ten_pages_cost_ten_times_one(api, client, statements) -> None:
     seen: list[str] = []
     costs: set[int] = set()
     after: str | None = None
+    data: dict[str, Any] = {}
     for _ in range(10):
         await client.run("{ __typename }")
         statements.clear()
@@ -124,7 +125,9 @@ async def test_no_secret_is_opened_for_a_list(api, client, world, monkeypatch: p
     """A list survives rows that cannot be opened, since it never opens any."""
     await api.transact(
         lambda transaction: transaction.session.execute(
-            text("UPDATE configs SET sealed = set_byte(sealed, 40, 255 - get_byte(sealed, 40)) WHERE sealed IS NOT NULL")
+            text(
+                "UPDATE configs SET sealed = set_byte(sealed, 40, 255 - get_byte(sealed, 40)) WHERE sealed IS NOT NULL"
+            )
         )
     )
     await api.transact(lambda t: t.session.execute(text("UPDATE data_keys SET wrapped = '\\x00'")))
@@ -224,6 +227,7 @@ async def test_a_page_is_not_moved_by_writes_before_it(client, world) -> None:
 async def test_history_is_newest_first_and_paged(client, world) -> None:
     """A config's history is its earlier values, newest first, with why each is no longer current."""
     given = {"key": "k", "type": "STRING"}
+    made: dict[str, Any] = {}
     for value in "abcd":
         made = await client.run("SetConfig", input=given | {"value": value})
     id = made["setConfig"]["config"]["id"]
@@ -241,7 +245,9 @@ async def test_history_is_newest_first_and_paged(client, world) -> None:
 
 async def test_an_empty_page(client, world) -> None:
     """A list without rows has no cursors and counts 0."""
-    data = await client.run("{ quarantine { totalCount edges { cursor } pageInfo { startCursor endCursor hasNextPage } } }")
+    data = await client.run(
+        "{ quarantine { totalCount edges { cursor } pageInfo { startCursor endCursor hasNextPage } } }"
+    )
     assert data["quarantine"] == {
         "totalCount": 0,
         "edges": [],

@@ -19,7 +19,7 @@ async def resolved(client: Any, organization: str) -> dict[str, Any]:
 
 
 async def test_a_mapping_has_its_own_overrides_and_what_is_missing(client: Any, world: Any) -> None:
-    """A mapping shows the organization's own overrides, without defaults, masked, and the required keys nothing fills."""
+    """A mapping shows the organization's own overrides, no defaults, masked, and the required keys nothing fills."""
     given = {"integrationId": world.integration, "config": {"url": None}}
     await client.run("SetIntegrationConfig", input=given)
     made = await create(client, **new(world, config={"api_key": {"a": 1}, "verify": "true", "port": None}))

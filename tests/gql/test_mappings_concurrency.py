@@ -16,7 +16,7 @@ def codes_of(answers: list[Any]) -> list[list[str]]:
 
 
 async def test_one_of_many_first_mappings_wins(client: Any, world: Any, sql: Any) -> None:
-    """Of many first mappings of one organization at once one is made, with its own overrides; the others get CONFLICT."""
+    """Of many first mappings of one organization at once one is made, whole; the others get CONFLICT."""
     given = {"integrationId": world.integration, "organizationId": world.other}
     answers = await at_once(
         *(

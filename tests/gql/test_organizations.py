@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-LIST = "query ($first: Int, $after: String) { organizations(first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor } edges { node { id name } } } }"
+LIST = """
+query ($first: Int, $after: String) { organizations(first: $first, after: $after) {
+  totalCount pageInfo { hasNextPage endCursor } edges { node { id name } }
+} }
+"""
 
 
 async def test_an_organization_keeps_the_id_that_the_platform_knows(client: Any) -> None:
@@ -50,7 +54,7 @@ async def test_organizations_are_listed_by_name(client: Any) -> None:
 
 @pytest.fixture
 async def estate(client: Any, world: Any, write_legacy: Any) -> Any:
-    """Everything an organization can have: overrides, standalone configs, history, data keys, legacy rows, a limited token."""
+    """Everything an organization can have: overrides, standalone configs, history, data keys, a limited token."""
     for owner in (world.organization, world.other):
         for value in ("s1", "s2"):
             given = {"organizationId": owner, "key": "k", "type": "SECRET", "value": value}

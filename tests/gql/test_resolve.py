@@ -9,7 +9,7 @@ from sqlalchemy import event
 from db.resolving import resolve
 from db.sessions import Database
 
-TENANT = '{ resolve(integration: "halo-psa", organizationId: "%s") { config } }'
+DAMAGE = "UPDATE configs SET sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1) WHERE sealed IS NOT NULL"
 
 
 async def explained(client: Any, organization: str) -> dict[str, Any]:
@@ -136,9 +136,7 @@ async def test_undecryptable_names_all_keys(client: Any, world: Any, sql: Any) -
     schema = [{"key": key, "type": "SECRET"} for key in ("c", "a", "b", "d")]
     await client.run("UpdateIntegration", input={"id": world.integration, "configSchema": schema})
     await set_defaults(client, world, a="1", b="2", c="3", d="4")
-    await sql.execute(
-        "UPDATE configs SET sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1) WHERE key IN ('a', 'c')"
-    )
+    await sql.execute(f"{DAMAGE} AND key IN ('a', 'c')")
     await sql.execute("UPDATE configs SET sealed = (SELECT sealed FROM configs WHERE key = 'd') WHERE key = 'b'")
     answer = await client.refused("Resolve", integration="halo-psa", organizationId=world.organization)
     assert (answer.data, answer.errors[0]["extensions"]) == (
@@ -151,9 +149,7 @@ async def test_a_shadowed_value_is_never_opened(client: Any, world: Any, sql: An
     """The override wins before opening is judged: a damaged default that it shadows fails nothing."""
     await client.run("UpdateMapping", input={"id": world.mapping, "config": {"api_key": "own"}})
     await map_to(client, world, world.other)
-    await sql.execute(
-        "UPDATE configs SET sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1) WHERE organization_id IS NULL AND sealed IS NOT NULL"
-    )
+    await sql.execute(f"{DAMAGE} AND organization_id IS NULL")
     told = await explained(client, world.organization)
     assert told["config"]["api_key"] == "own"
     assert (await client.refused("Resolve", integration="halo-psa", organizationId=world.other)).codes == [
@@ -164,18 +160,14 @@ async def test_a_shadowed_value_is_never_opened(client: Any, world: Any, sql: An
 async def test_there_is_no_falling_back(client: Any, world: Any, sql: Any) -> None:
     """A damaged override fails the resolve: the default that opens is not handed out in its place."""
     await client.run("UpdateMapping", input={"id": world.mapping, "config": {"api_key": "own"}})
-    await sql.execute(
-        "UPDATE configs SET sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1) WHERE organization_id IS NOT NULL AND sealed IS NOT NULL"
-    )
+    await sql.execute(f"{DAMAGE} AND organization_id IS NOT NULL")
     answer = await client.refused("Resolve", integration="halo-psa", organizationId=world.organization)
     assert answer.errors[0]["extensions"] == {"code": "UNDECRYPTABLE", "keys": ["api_key"]}
 
 
 async def test_a_list_survives_what_cannot_be_opened(client: Any, world: Any, sql: Any) -> None:
     """A list survives rows that cannot be opened; a reveal of one is null with UNDECRYPTABLE on its path."""
-    await sql.execute(
-        "UPDATE configs SET sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1) WHERE sealed IS NOT NULL"
-    )
+    await sql.execute(DAMAGE)
     listed = await client.run("ConfigList")
     assert listed["configs"]["totalCount"] == 3
     document = "{ configs { edges { node { key value decryptedValue } } } }"
@@ -190,7 +182,7 @@ async def test_a_list_survives_what_cannot_be_opened(client: Any, world: Any, sq
 async def test_resolve_is_one_statement(
     kind: str, client: Any, world: Any, database: Database, vault: Any, admin: Any
 ) -> None:
-    """`resolve` is one SQL round trip: integration, mapping, schema, defaults, overrides and data keys in one statement."""
+    """`resolve` is one SQL round trip: integration, mapping, schema, rows and data keys in one statement."""
     owner = world.organization
     await client.run("UpdateMapping", input={"id": world.mapping, "config": {"api_key": "own", "extra": 1}})
     if kind == "fallback":

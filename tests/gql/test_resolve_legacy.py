@@ -66,7 +66,7 @@ async def test_a_legacy_secret_resolves_and_is_masked(name: str, client: Any, ba
     assert (await client.run("Reveal", id=id))["config"]["decryptedValue"] == meant
 
 
-@pytest.mark.parametrize("held", [token("inner", LOST), token(token("inner", LOST))])
+@pytest.mark.parametrize("held", [token("inner", LOST), token(token("inner", LOST))], ids=["once", "twice"])
 async def test_a_token_that_no_key_opens_is_undecryptable(held: str, client: Any, bare: Any, write_legacy: Any) -> None:
     """A token that opens with no key is never handed out as if it were the secret."""
     id = await write_legacy("api_key", held, integration=bare.integration)
@@ -121,7 +121,7 @@ async def test_a_legacy_text_that_fits_is_its_type(name: str, client: Any, bare:
 
 
 async def test_a_value_that_does_not_fit_is_left_out(client: Any, bare: Any, write_legacy: Any) -> None:
-    """A non-secret value that does not fit is left out of `config`, named in `unfit`, and, if required, in `missing`."""
+    """A non-secret value that does not fit is left out of `config`, named in `unfit` and, if required, `missing`."""
     at = {"integration": bare.integration}
     for key, value in (("url", 5), ("port", "many"), ("verify", "yes")):
         await write_legacy(key, value, **at)

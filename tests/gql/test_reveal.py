@@ -103,21 +103,15 @@ async def test_a_refused_reveal_is_not_on_record(api, client, secret, sql) -> No
     assert await sql.fetchval("SELECT count(*) FROM audit_log WHERE action = 'config.reveal'") == 0
 
 
+FAIL = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {0}; RETURN NEW; END $$"
+ON_INSERT = "CREATE TRIGGER fail BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION fail()"
+ON_COMMIT = """CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON audit_log DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION fail()"""
+
 BREAKS = {
-    "its insert fails": (
-        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$",
-        "CREATE TRIGGER fail BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION fail()",
-    ),
-    "its commit fails": (
-        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$",
-        "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON audit_log DEFERRABLE INITIALLY DEFERRED"
-        " FOR EACH ROW EXECUTE FUNCTION fail()",
-    ),
-    "its connection is cut": (
-        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$",
-        "CREATE TRIGGER fail BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION fail()",
-    ),
+    "its insert fails": (FAIL.format("RAISE 'no'"), ON_INSERT),
+    "its commit fails": (FAIL.format("RAISE 'no'"), ON_COMMIT),
+    "its connection is cut": (FAIL.format("PERFORM pg_terminate_backend(pg_backend_pid())"), ON_INSERT),
     "its table is gone": ("DROP TABLE audit_log",),
 }
 
@@ -143,7 +137,7 @@ async def test_history_is_never_revealed(client, secret) -> None:
 
 
 async def test_a_write_answer_reveals_only_to_those_who_may(api, client, sql) -> None:
-    """decryptedValue in a mutation's answer is guarded and recorded like everywhere else."""
+    """The decryptedValue in a mutation's answer is guarded and recorded like everywhere else."""
     document = """mutation ($input: SetConfigInput!) { setConfig(input: $input) {
         config { id value decryptedValue } } }"""
     given = {"key": "k", "type": "SECRET", "value": "hunter2"}

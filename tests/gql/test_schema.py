@@ -38,11 +38,7 @@ def sketch() -> GraphQLSchema:
 
 def own_types(schema: GraphQLSchema) -> dict[str, Any]:
     builtin = {"String", "Int", "Float", "Boolean", "ID"}
-    return {
-        name: type
-        for name, type in schema.type_map.items()
-        if not name.startswith("__") and name not in builtin
-    }
+    return {name: type for name, type in schema.type_map.items() if not name.startswith("__") and name not in builtin}
 
 
 def test_schema_graphql_is_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,7 +180,11 @@ def test_the_comparison_sees_differences(sketch: GraphQLSchema) -> None:
     text = (DATA / "contract.graphql").read_text()
     for before, after, expected in (
         ("sealed: Boolean!", "sealed: Boolean", ["Config.sealed: Boolean, not Boolean!"]),
-        ("first: Int = 20, after: String)", "first: Int = 21, after: String)", ["Config.history(first) = '21', not '20'"]),
+        (
+            "first: Int = 20, after: String)",
+            "first: Int = 21, after: String)",
+            ["Config.history(first) = '21', not '20'"],
+        ),
         ("type MappingEdge { cursor: String! ", "type MappingEdge { ", ["MappingEdge.cursor"]),
         ("{ GLOBAL ORGANIZATION }", "{ GLOBAL }", ["ConfigScope.ORGANIZATION"]),
         ("kind: BackfillKind = SEAL", "kind: BackfillKind", ["StartBackfillInput.kind = Undefined, not 'SEAL'"]),

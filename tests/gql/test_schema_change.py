@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from db.crypto.sealing import Place, Purpose
+
 READ = (
     "query ($f: ConfigFilter) { configs(filter: $f, first: 200) { edges { node { id key type value sealed scope } } } }"
 )
@@ -141,8 +143,6 @@ async def test_a_value_that_does_not_fit_refuses_the_change_by_name(client: Any,
 
 async def test_a_secret_with_a_nul_does_not_fit_a_string(client: Any, world: Any, transact: Any, sql: Any) -> None:
     """A secret that PostgreSQL cannot hold as text refuses the change by name, like any other misfit."""
-    from db.crypto.sealing import Place, Purpose  # noqa: PLC0415
-
     row = await sql.fetchrow("SELECT id, integration_id FROM configs WHERE key = 'api_key'")
     place = Place(Purpose.CONFIG, None, row["integration_id"], "api_key")
     sealed = await transact(lambda t: seal(t, place, "a\0b"))

@@ -136,7 +136,8 @@ async def test_what_took_the_place_wins(client: Any, world: Any, write_legacy: A
 async def test_thousands_of_values_are_dropped(client: Any, world: Any, sql: Any) -> None:
     """Fields with more rows than a statement takes parameters are dropped whole."""
     await sql.execute(
-        "INSERT INTO organizations (id, name, created_by) SELECT gen_random_uuid(), 'o', 'x' FROM generate_series(1, 66)"
+        "INSERT INTO organizations (id, name, created_by)"
+        " SELECT gen_random_uuid(), 'o', 'x' FROM generate_series(1, 66)"
     )
     await sql.execute(
         "INSERT INTO integration_config_schema (id, integration_id, key, type)"

@@ -97,9 +97,7 @@ async def test_what_a_creator_does_not_see_cannot_be_granted(api, client, world)
         ({"integrations": ["other"]}, {"integrations": ["nowhere"]}),
     ):
         given = {"name": "x", "permissions": ["config:read"], **manager["within"]}
-        answers = [
-            await manager["client"].refused("CreateToken", input=given | limits) for limits in (hidden, nowhere)
-        ]
+        answers = [await manager["client"].refused("CreateToken", input=given | limits) for limits in (hidden, nowhere)]
         assert answers[0].text == answers[1].text
         assert answers[0].codes == ["NOT_FOUND"]
 
@@ -194,7 +192,10 @@ async def test_a_deleted_organization_leaves_a_token_without_any(api, client, wo
 
 BAD = {
     "no permission": ({"permissions": []}, [["permissions"]]),
-    "unknown permissions": ({"permissions": ["config:read", "config:own", ""]}, [["permissions", 1], ["permissions", 2]]),
+    "unknown permissions": (
+        {"permissions": ["config:read", "config:own", ""]},
+        [["permissions", 1], ["permissions", 2]],
+    ),
     "an empty name": ({"name": " "}, [["name"]]),
     "a long name": ({"name": "x" * 256}, [["name"]]),
     "an expiry that is over": ({"expiresAt": "2020-01-01T00:00:00Z"}, [["expiresAt"]]),

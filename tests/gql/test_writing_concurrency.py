@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 
 from db.sessions import Database
 
@@ -142,8 +143,6 @@ async def test_a_deadlock_never_reaches_the_caller(client: Any, world: Any, data
 
 def raise_deadlock() -> None:
     """What SQLAlchemy raises for PostgreSQL's 40P01."""
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
-
     cause = Exception("deadlock detected")
     cause.sqlstate = "40P01"  # type: ignore[attr-defined]
     raise DBAPIError("statement", None, cause)
@@ -170,7 +169,7 @@ async def test_two_schema_changes_at_once(client: Any, world: Any, sql: Any) -> 
 
 
 async def test_writes_during_schema_changes(client: Any, world: Any, sql: Any) -> None:
-    """A write sees the schema before or after a change, never a mix: no row is left with another type than its field."""
+    """A write sees the schema before or after a change, never a mix: no row keeps another type than its field."""
 
     async def write(number: int) -> Any:
         given = {"integrationId": world.integration, "config": {"url": f"text {number}"}}
@@ -182,5 +181,5 @@ async def test_writes_during_schema_changes(client: Any, world: Any, sql: Any) -
 
     answers = await at_once(*(call(number) for number in range(12) for call in (write, change, write)))
     assert [answer.errors for answer in answers if answer.errors] == []
-    mixed = "SELECT 1 FROM configs c JOIN integration_config_schema f USING (key) WHERE (c.sealed IS NULL) = (f.type = 'secret')"
-    assert await sql.fetch(mixed) == []
+    both = "configs c JOIN integration_config_schema f USING (key)"
+    assert await sql.fetch(f"SELECT 1 FROM {both} WHERE (c.sealed IS NULL) = (f.type = 'secret')") == []

@@ -18,13 +18,12 @@ from db.access import Principal
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.models import BackfillKind
-from db.queue import Queue
 from db.runs import RunRow, find_run, start_backfill
 from db.sessions import Database
 from db.upgrade import upgrade
 from db.vault import Vault
 from workers.engine import Engine
-from workers.worker import close, make_worker
+from workers.worker import make_worker
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -100,11 +99,9 @@ def see(database: Database, admin: Principal) -> Callable[[uuid.UUID], Awaitable
 
 
 @pytest.fixture
-async def worker(redis_url: str, database: Database, vault: Vault, queue: Queue) -> AsyncIterator[Worker]:
-    """An arq worker in this process, not started."""
-    worker = make_worker(redis_url, database, vault, handle_signals=False)
-    yield worker
-    await close(worker)
+async def worker(redis_url: str, database: Database, vault: Vault) -> Worker:
+    """An arq worker for this process, not started."""
+    return make_worker(redis_url, database, vault)
 
 
 @pytest.fixture
@@ -124,9 +121,7 @@ class Process(subprocess.Popen[bytes]):
 
 
 @pytest.fixture
-def start_worker(
-    database_url: str, redis_url: str, root_keys: str, tmp_path: Path
-) -> Iterator[Callable[[], Process]]:
+def start_worker(database_url: str, redis_url: str, root_keys: str, tmp_path: Path) -> Iterator[Callable[[], Process]]:
     """Starts `python -m workers`; whatever still runs afterwards is killed."""
     started: list[Process] = []
     environ = {

@@ -14,7 +14,8 @@ async def plant_secrets(sql: Any, count: int, *, organizations: int = 5, fields:
         f"""
         INSERT INTO organizations (id, name, created_by)
             SELECT gen_random_uuid(), 'o' || g, 'test' FROM generate_series(1, {organizations}) g;
-        INSERT INTO integrations (id, name) SELECT gen_random_uuid(), 'i' || g FROM generate_series(1, {integrations}) g;
+        INSERT INTO integrations (id, name)
+            SELECT gen_random_uuid(), 'i' || g FROM generate_series(1, {integrations}) g;
         INSERT INTO integration_config_schema (id, integration_id, key, type)
             SELECT gen_random_uuid(), i.id, 'k' || g, 'secret' FROM integrations i, generate_series(1, {fields}) g;
         INSERT INTO configs (id, organization_id, integration_id, key, value, config_type, updated_by)

@@ -79,7 +79,9 @@ async def test_a_dry_run_counts_and_changes_nothing(sql, sealed, transact, rotat
 async def test_rows_that_do_not_open_are_named_and_left(sql, sealed, transact, rotating, see):
     """A row that does not open fails the run, which names it; it stays untouched, and so does its key."""
     bad = await sql.fetchrow("SELECT id, data_key_id FROM configs ORDER BY id LIMIT 1")
-    await sql.execute("UPDATE configs SET sealed = set_byte(sealed, 40, 255 - get_byte(sealed, 40)) WHERE id = $1", bad["id"])
+    await sql.execute(
+        "UPDATE configs SET sealed = set_byte(sealed, 40, 255 - get_byte(sealed, 40)) WHERE id = $1", bad["id"]
+    )
     before = await sql.fetchrow("SELECT * FROM configs WHERE id = $1", bad["id"])
     run = await rotate(transact, rotating, see)
     assert (run.status, run.changed, run.quarantined) == (BackfillStatus.FAILED, 99, 1)
@@ -115,7 +117,8 @@ async def test_history_is_sealed_again(sql, sealed, transact, rotating, see, dat
             "INSERT INTO config_history (id, integration_id, organization_id, key, version, config_type, sealed, "
             "data_key_id, undecided, changed_at, changed_by, reason) "
             "VALUES ($1, $2, $3, $4, $5, 'secret', $6, $7, $8, now(), 'x', 'updated')",
-            uuid.uuid4(), row["integration_id"], row["organization_id"], row["key"], version, sealed_value, key_id, undecided,
+            uuid.uuid4(), row["integration_id"], row["organization_id"], row["key"],
+            version, sealed_value, key_id, undecided,
         )  # fmt: skip
     run = await rotate(transact, rotating, see)
     assert (run.status, run.changed, run.skipped) == (BackfillStatus.SUCCEEDED, 103, 1)

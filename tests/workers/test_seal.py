@@ -175,9 +175,7 @@ async def test_a_field_that_older_software_made_a_secret(house, sql, backfill, d
     assert (await backfill(BackfillKind.VERIFY)).status is BackfillStatus.SUCCEEDED
 
 
-async def test_a_sealed_row_is_never_opened_by_a_schema_change_of_older_software(
-    house, sql, backfill, database, vault
-):
+async def test_a_sealed_row_is_never_opened_by_a_schema_change_of_older_software(house, sql, backfill, database, vault):
     """When older software calls a secret a string, its sealed row stays sealed, and VERIFY names it."""
     id = await add_row(sql, "secret", "hush")
     await backfill()

@@ -39,7 +39,10 @@ async def is_shut(sql: Any) -> bool:
         ("data_key_id = (SELECT id FROM spare)", verify.SHUT),
         ("sealed = (SELECT sealed FROM configs WHERE id <> :id LIMIT 1)", verify.SHUT),
         ("field_id = NULL", verify.UNTIED),
-        ("field_id = NULL, config_type = 'int', sealed = NULL, data_key_id = NULL, value = '{\"value\": 1}'", "is typed"),
+        (
+            "field_id = NULL, config_type = 'int', sealed = NULL, data_key_id = NULL, value = '{\"value\": 1}'",
+            "is typed",
+        ),
         ("legacy = true", verify.LEGACY),
     ],
 )
@@ -71,7 +74,9 @@ async def test_values_must_be_stored_as_their_type(sql, backfill, value, reason)
     await plant_secrets(sql, 1)
     await sql.execute("UPDATE integration_config_schema SET type = 'int'")
     statement = "UPDATE configs SET legacy = false, config_type = 'int', field_id = $1, value = $2"
-    field = await sql.fetchval("SELECT f.id FROM integration_config_schema f JOIN configs c USING (integration_id, key)")
+    field = await sql.fetchval(
+        "SELECT f.id FROM integration_config_schema f JOIN configs c USING (integration_id, key)"
+    )
     await sql.execute(statement, field, json.dumps({"value": value}))
     run = await backfill(VERIFY)
     assert [reason in found for found in (await findings(sql, run)).values()] == [True]
