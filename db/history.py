@@ -6,7 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, String, TableValuedAlias, Uuid, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    String,
+    TableValuedAlias,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    true,
+    update,
+)
 
 from db.arrays import among, rows_of
 from db.crypto.data_keys import Scope
@@ -75,7 +90,9 @@ def select_history() -> Select[*tuple[Any, ...]]:
     )
 
 
-def history_at(integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str) -> ColumnElement[bool]:
+def history_at(
+    integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str
+) -> ColumnElement[bool]:
     """The history of one place, in the form that its index serves."""
     return (
         (func.coalesce(ConfigVersion.integration_id, NOWHERE) == (integration_id or NOWHERE))
@@ -94,18 +111,24 @@ async def histories(
     found: dict[uuid.UUID, list[Row[Any]]] = {row.id: [] for row in places}
     for row in await session.rows(select(spots.c.config_id, entry).join(entry, true())):
         found[row.config_id].append(row)
-    return {row.id: _page(row, found[row.id], first, after) for row in places}
+    return {row.id: _page(found[row.id], first, after) for row in places}
 
 
-def _page(config: StoredConfig, rows: Sequence[Row[Any]], first: int, after: str | None) -> Page[PastValue]:
+async def history_lengths(session: ReadSession, places: Sequence[StoredConfig]) -> dict[uuid.UUID, int]:
+    """How many earlier values each of these configs has, by config id, in one statement."""
+    spots = _spots(places)
+    length = select(func.count().label("length")).where(*_same_place(spots)).lateral("counted")
+    statement = select(spots.c.config_id, length.c.length).join(length, true())
+    return {row.config_id: row.length for row in await session.rows(statement)}
+
+
+def _page(rows: Sequence[Row[Any]], first: int, after: str | None) -> Page[PastValue]:
     shown = rows[:first]
-    at = history_at(config.integration_id, config.organization_id, config.key)
     return Page(
         items=[PastValue(*tuple(row)[1:]) for row in shown],
         cursors=[ORDER.cursor(row.version) for row in shown],
         has_next=len(rows) > first,
         has_previous=after is not None,
-        total=select(func.count()).select_from(ConfigVersion).where(at),
     )
 
 
@@ -129,7 +152,9 @@ def _same_place(spots: TableValuedAlias) -> Sequence[ColumnElement[bool]]:
     )
 
 
-async def keep(transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False) -> None:
+async def keep(
+    transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False
+) -> None:
     """Append what these rows hold to the history; the caller overwrites or deletes them afterwards."""
     if not rows:
         return
@@ -137,8 +162,10 @@ async def keep(transaction: Transaction, rows: Sequence[StoredConfig], reason: s
     keys = await transaction.vault.data_keys.find(
         transaction.session, {row.data_key_id for row in rows if row.data_key_id}
     )
-    entries = [_entry(transaction, row, sealers, keys) | {"reason": reason, "returns": returns} for row in rows]
-    await transaction.session.execute(insert(ConfigVersion), entries)
+    entries = [
+        _entry(transaction, row, sealers, keys) | {"reason": reason, "returns": returns} for row in rows
+    ]
+    await transaction.session.execute(_APPEND, entries)
 
 
 async def forget_returning(
@@ -156,7 +183,27 @@ async def forget_returning(
     )
 
 
-async def open_past(session: ReadSession, vault: Vault, entries: Sequence[PastValue]) -> dict[uuid.UUID, Opened | Shut]:
+async def seal_past(transaction: Transaction, *where: ColumnElement[bool]) -> None:
+    """Seal what is in the clear among these earlier values: what they are of is a secret from now on."""
+    statement = select_history().where(ConfigVersion.sealed.is_(None), *where)
+    found = [PastValue(*row) for row in await transaction.session.rows(statement)]
+    sealers = await transaction.sealers(past.organization_id for past in found)
+    if found:
+        await transaction.session.execute(_SEAL, [_sealed(past, sealers[past.organization_id]) for past in found])
+
+
+def _sealed(past: PastValue, sealer: DataKey) -> dict[str, Any]:
+    place = history_place(past.organization_id, past.integration_id, past.key)
+    return {
+        "entry_id": past.id,
+        "data_key": sealer.id,
+        "bytes": sealer.seal(place, unwrap(past.value)),
+    }
+
+
+async def open_past(
+    session: ReadSession, vault: Vault, entries: Sequence[PastValue]
+) -> dict[uuid.UUID, Opened | Shut]:
     """Every entry's value in the clear, by entry id; one look-up of data keys for all of them."""
     keys = await vault.data_keys.find(session, {entry.data_key_id for entry in entries if entry.data_key_id})
     return {entry.id: _open_entry(vault, entry, keys) for entry in entries}
@@ -200,7 +247,9 @@ def _entry(
     if not row.is_secret:
         return entry | {"value": wrap(_kept_value(transaction, row)), "sealed": None, "data_key_id": None}
     sealer = sealers[row.organization_id]
-    opened = open_row(row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys)
+    opened = open_row(
+        row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys
+    )
     if isinstance(opened, Shut) and row.sealed is not None:
         return entry | {
             "value": None,
@@ -224,7 +273,10 @@ def _origin(row: StoredConfig) -> dict[str, Any]:
         "integration_id": row.integration_id,
         "organization_id": row.organization_id,
         "key": row.key,
-        "version": row.version,
+        "at_least": row.version,
+        "at_integration": row.integration_id or NOWHERE,
+        "at_organization": row.organization_id or NOWHERE,
+        "at_key": row.key,
         "config_type": row.type,
         "undecided": False,
         "description": row.description,
@@ -236,3 +288,26 @@ def _origin(row: StoredConfig) -> dict[str, Any]:
 def _kept_value(transaction: Transaction, row: StoredConfig) -> JSON:
     judged = judge(row, transaction.vault.legacy_keys)
     return judged.value if isinstance(judged, Value) else row.raw
+
+
+_SEAL: Final = text("""
+UPDATE config_history
+SET value = NULL, sealed = :bytes, data_key_id = :data_key, config_type = 'secret'
+WHERE id = :entry_id
+""")
+
+
+_LATEST = (
+    select(func.max(ConfigVersion.version))
+    .where(
+        func.coalesce(ConfigVersion.integration_id, NOWHERE) == bindparam("at_integration"),
+        func.coalesce(ConfigVersion.organization_id, NOWHERE) == bindparam("at_organization"),
+        ConfigVersion.key == bindparam("at_key"),
+    )
+    .correlate(None)
+    .scalar_subquery()
+)
+_APPEND = insert(ConfigVersion).values(
+    version=func.greatest(bindparam("at_least", type_=Integer), 1 + func.coalesce(_LATEST, 0))
+)
+"""Older software writes every row as version 1, whatever its place has in the history already."""

@@ -1,10 +1,14 @@
 """`python -m gql serve` runs the API; `python -m gql schema` prints its schema, or checks the committed one."""
 
 import argparse
+import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -39,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 def serve() -> int:
     """Run the API until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every look at the revision.
     settings = Settings.from_env(os.environ)
     if settings.database_url is None or settings.redis_url is None:
         raise SettingsError("python -m gql serve needs DATABASE_URL and REDIS_URL; `make run` sets them")
@@ -58,13 +63,25 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
             )
-            await uvicorn.Server(config).serve(sockets=[listening])
+            await _Server(config).serve(sockets=[listening])
     except (SQLAlchemyError, OSError) as error:
         raise SettingsError(
             f"the database cannot be used ({type(error).__name__}); see `python -m db upgrade`"
         ) from None
     finally:
         listening.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own raises the signal again once it has stopped serving: what waits for the audit log would be lost."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Stop serving at a signal, and no more."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

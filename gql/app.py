@@ -24,7 +24,7 @@ from db.resolving import Resolver
 from db.sessions import Database
 from db.settings import Settings
 from db.snapshots import Snapshots
-from db.start import make_vault, open_keyring
+from db.start import make_vault, open_keyring, set_admin_token
 from db.tokens import Authenticator
 from db.upgrade import is_current
 from db.vault import Vault
@@ -43,7 +43,9 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
     try:
         async with database.read() as session:
             keyring = await open_keyring(settings, session)
-        async with run_service(database, make_vault(settings, keyring), Queue(redis_url), database_url) as service:
+        vault = make_vault(settings, keyring)
+        await set_admin_token(settings, database, vault)
+        async with run_service(database, vault, Queue(redis_url), database_url) as service:
             yield service
     finally:
         await database.close()

@@ -7,7 +7,7 @@ import strawberry
 from db import runs as rules
 from db.errors import NotFound
 from db.limits import identifier
-from gql.arguments import After, First, Id
+from gql.arguments import After, First, Id, Input, page_size
 from gql.configs import Config, show_config
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
@@ -122,14 +122,14 @@ class BackfillQuery:
     async def backfill_runs(self, info: GraphQLInfo, first: First = 20, after: After = None) -> Connection[BackfillRun]:
         """Runs, newest first."""
         async with info.context.read() as session:
-            page = await rules.list_runs(session, info.context.principal, first, after)
+            page = await rules.list_runs(session, info.context.principal, page_size(first, 20), after)
         return connect(page, show_run)
 
     @strawberry.field(description="What a run left alone, and why; never a value. Needs backfill:run or config:read.")
     async def quarantine(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[QuarantinedRow]:
         """What a run left alone."""
         async with info.context.read() as session:
-            page = await rules.list_quarantine(session, info.context.principal, first, after)
+            page = await rules.list_quarantine(session, info.context.principal, page_size(first), after)
         return connect(page, show_quarantined)
 
 
@@ -138,7 +138,7 @@ class BackfillMutation:
     """Mutations of runs."""
 
     @strawberry.mutation(description="Start a run, which workers carry on. Needs backfill:run.")
-    async def start_backfill(self, info: GraphQLInfo, input: StartBackfillInput) -> StartBackfillPayload:
+    async def start_backfill(self, info: GraphQLInfo, input: Input[StartBackfillInput]) -> StartBackfillPayload:
         """Start a run."""
         run = await info.context.write(
             lambda transaction: rules.start_backfill(

@@ -9,7 +9,7 @@ from db.access import Permission
 from db.errors import refuse
 from db.fields import Field
 from db.limits import identifier
-from gql.arguments import After, First, OptionalId
+from gql.arguments import After, First, Input, Name, OptionalId, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigType
@@ -165,9 +165,7 @@ class IntegrationQuery:
     """Queries of integrations."""
 
     @strawberry.field(description="One integration, by id or by name. Needs config:read.")
-    async def integration(
-        self, info: GraphQLInfo, id: OptionalId = None, name: str | None = None
-    ) -> Integration | None:
+    async def integration(self, info: GraphQLInfo, id: OptionalId = None, name: Name = None) -> Integration | None:
         """One integration."""
         info.context.principal.require(Permission.CONFIG_READ)
         if (id is None) == (name is None):
@@ -181,7 +179,7 @@ class IntegrationQuery:
     async def integrations(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[Integration]:
         """Integrations by name."""
         async with info.context.read() as session:
-            page = await rules.list_integrations(session, info.context.principal, first, after)
+            page = await rules.list_integrations(session, info.context.principal, page_size(first), after)
         return connect(page, show_integration)
 
 
@@ -190,7 +188,9 @@ class IntegrationMutation:
     """Mutations of integrations."""
 
     @strawberry.mutation(description="Create an integration. Needs integration:write and a token without limits.")
-    async def create_integration(self, info: GraphQLInfo, input: CreateIntegrationInput) -> CreateIntegrationPayload:
+    async def create_integration(
+        self, info: GraphQLInfo, input: Input[CreateIntegrationInput]
+    ) -> CreateIntegrationPayload:
         """Create an integration."""
         fields = read_fields(input.config_schema)
         row = await info.context.write(
@@ -199,7 +199,9 @@ class IntegrationMutation:
         return CreateIntegrationPayload(integration=show_integration(row))
 
     @strawberry.mutation(description="Change an integration and its schema, rows included. Needs integration:write.")
-    async def update_integration(self, info: GraphQLInfo, input: UpdateIntegrationInput) -> UpdateIntegrationPayload:
+    async def update_integration(
+        self, info: GraphQLInfo, input: Input[UpdateIntegrationInput]
+    ) -> UpdateIntegrationPayload:
         """Change an integration."""
         id = identifier(input.id, "id")
         given = {"name": input.name, "description": input.description}
@@ -218,7 +220,9 @@ class IntegrationMutation:
     @strawberry.mutation(
         description="Delete an integration; it resolves no more and its name is free. Needs integration:write."
     )
-    async def delete_integration(self, info: GraphQLInfo, input: DeleteIntegrationInput) -> DeleteIntegrationPayload:
+    async def delete_integration(
+        self, info: GraphQLInfo, input: Input[DeleteIntegrationInput]
+    ) -> DeleteIntegrationPayload:
         """Delete an integration."""
         id = identifier(input.id, "id")
         row = await info.context.write(lambda transaction: rules.delete_integration(transaction, id))

@@ -4,7 +4,7 @@ import strawberry
 
 from db import organizations as rules
 from db.limits import identifier
-from gql.arguments import After, First, Id
+from gql.arguments import After, First, Id, Input, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 
@@ -68,7 +68,7 @@ class OrganizationQuery:
     ) -> Connection[Organization]:
         """Organizations by name."""
         async with info.context.read() as session:
-            page = await rules.list_organizations(session, info.context.principal, first, after)
+            page = await rules.list_organizations(session, info.context.principal, page_size(first), after)
         return connect(page, show_organization)
 
 
@@ -77,7 +77,9 @@ class OrganizationMutation:
     """Mutations of organizations."""
 
     @strawberry.mutation(description="Create an organization. Needs organization:write and a token without limits.")
-    async def create_organization(self, info: GraphQLInfo, input: CreateOrganizationInput) -> CreateOrganizationPayload:
+    async def create_organization(
+        self, info: GraphQLInfo, input: Input[CreateOrganizationInput]
+    ) -> CreateOrganizationPayload:
         """Create an organization."""
         id = None if input.id is None else identifier(input.id, "id")
         row = await info.context.write(lambda transaction: rules.create_organization(transaction, id, input.name))
@@ -89,7 +91,9 @@ class OrganizationMutation:
             "Needs organization:write."
         )
     )
-    async def delete_organization(self, info: GraphQLInfo, input: DeleteOrganizationInput) -> DeleteOrganizationPayload:
+    async def delete_organization(
+        self, info: GraphQLInfo, input: Input[DeleteOrganizationInput]
+    ) -> DeleteOrganizationPayload:
         """Delete an organization."""
         id = identifier(input.id, "id")
         await info.context.write(lambda transaction: rules.delete_organization(transaction, id))

@@ -7,6 +7,7 @@ import strawberry
 from db import tokens as rules
 from db.errors import refuse
 from db.limits import identifier
+from gql.arguments import Id, Input
 from gql.context import GraphQLInfo
 
 
@@ -47,7 +48,7 @@ class TokenMutation:
     @strawberry.mutation(
         description="A token within the caller's own permissions, limits and expiry. Needs token:manage."
     )
-    async def create_token(self, info: GraphQLInfo, input: CreateTokenInput) -> CreateTokenPayload:
+    async def create_token(self, info: GraphQLInfo, input: Input[CreateTokenInput]) -> CreateTokenPayload:
         """Create a token."""
         if input.expires_at is not None and input.expires_at.tzinfo is None:
             refuse("must have a time zone", "expiresAt")
@@ -58,7 +59,7 @@ class TokenMutation:
         return CreateTokenPayload(id=strawberry.ID(str(id)), token=token)
 
     @strawberry.mutation(description="Ends a token: at once here, within a second elsewhere. Needs token:manage.")
-    async def revoke_token(self, info: GraphQLInfo, id: strawberry.ID) -> RevokeTokenPayload:
+    async def revoke_token(self, info: GraphQLInfo, id: Id) -> RevokeTokenPayload:
         """Revoke a token."""
         wanted = identifier(id, "id")
         await info.context.write(lambda transaction: rules.revoke_token(transaction, wanted))

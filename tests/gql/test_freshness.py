@@ -22,6 +22,12 @@ from gql.context import Service
 
 
 @pytest.fixture
+def remembers() -> bool:
+    """Here the API resolves from memory."""
+    return True
+
+
+@pytest.fixture
 async def elsewhere(vault: Vault, database_url: str, redis_url: str) -> AsyncIterator[Service]:
     """A second process's service on the same database."""
     database = Database(database_url)
