@@ -8,13 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Row,
     Select,
     String,
     TableValuedAlias,
     Uuid,
-    bindparam,
     func,
     insert,
     select,
@@ -162,10 +160,25 @@ async def keep(
     keys = await transaction.vault.data_keys.find(
         transaction.session, {row.data_key_id for row in rows if row.data_key_id}
     )
+    raised = await renumber(transaction, [row.id for row in rows])
     entries = [
-        _entry(transaction, row, sealers, keys) | {"reason": reason, "returns": returns} for row in rows
+        _entry(transaction, row, sealers, keys)
+        | {"reason": reason, "returns": returns, "version": raised.get(row.id, row.version)}
+        for row in rows
     ]
-    await transaction.session.execute(_APPEND, entries)
+    columns = {name: [entry[name] for entry in entries] for name in entries[0]}
+    listed = rows_of("kept", {name: (_TYPES[name].type, values) for name, values in columns.items()})
+    await transaction.session.execute(insert(ConfigVersion).from_select(list(columns), select(*listed.c)))
+
+
+async def renumber(transaction: Transaction, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Raise the versions of these locked rows above all of their places' history; the new ones, by config id.
+
+    Older software writes every row as version 1, and an insert that waited for a delete has counted without what
+    that delete kept.
+    """
+    rows = await transaction.session.rows(_RENUMBER, {"ids": list(ids)})
+    return {row.id: row.version for row in rows}
 
 
 async def forget_returning(
@@ -273,10 +286,7 @@ def _origin(row: StoredConfig) -> dict[str, Any]:
         "integration_id": row.integration_id,
         "organization_id": row.organization_id,
         "key": row.key,
-        "at_least": row.version,
-        "at_integration": row.integration_id or NOWHERE,
-        "at_organization": row.organization_id or NOWHERE,
-        "at_key": row.key,
+        "version": row.version,
         "config_type": row.type,
         "undecided": False,
         "description": row.description,
@@ -296,18 +306,19 @@ SET value = NULL, sealed = :bytes, data_key_id = :data_key, config_type = 'secre
 WHERE id = :entry_id
 """)
 
+_RENUMBER: Final = text("""
+UPDATE configs AS c SET version = h.version + 1
+FROM (
+    SELECT c.id, max(h.version) AS version FROM configs c JOIN config_history h
+        ON coalesce(h.integration_id, '00000000-0000-0000-0000-000000000000')
+            = coalesce(c.integration_id, '00000000-0000-0000-0000-000000000000')
+        AND coalesce(h.organization_id, '00000000-0000-0000-0000-000000000000')
+            = coalesce(c.organization_id, '00000000-0000-0000-0000-000000000000')
+        AND h.key = c.key
+    WHERE c.id = ANY(CAST(:ids AS uuid[])) GROUP BY c.id
+) AS h
+WHERE c.id = h.id AND c.version <= h.version
+RETURNING c.id, c.version
+""")
 
-_LATEST = (
-    select(func.max(ConfigVersion.version))
-    .where(
-        func.coalesce(ConfigVersion.integration_id, NOWHERE) == bindparam("at_integration"),
-        func.coalesce(ConfigVersion.organization_id, NOWHERE) == bindparam("at_organization"),
-        ConfigVersion.key == bindparam("at_key"),
-    )
-    .correlate(None)
-    .scalar_subquery()
-)
-_APPEND = insert(ConfigVersion).values(
-    version=func.greatest(bindparam("at_least", type_=Integer), 1 + func.coalesce(_LATEST, 0))
-)
-"""Older software writes every row as version 1, whatever its place has in the history already."""
+_TYPES: Final = ConfigVersion.__table__.columns

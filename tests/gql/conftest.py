@@ -197,7 +197,7 @@ async def world(client: ApiClient) -> World:
 
 @pytest.fixture
 def tables(database: Database) -> Callable[[], Awaitable[dict[str, list[str]]]]:
-    """All that the database holds, by `await tables()`, to be compared with what it held before."""
+    """All that the database holds, read when it is called, to be compared with what it held before."""
 
     async def read() -> dict[str, list[str]]:
         async with database.engine.connect() as connection:

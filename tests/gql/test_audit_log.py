@@ -99,6 +99,7 @@ async def test_a_resolve_is_on_record_within_a_second(client, world, sql) -> Non
     """A resolve that hands out secrets is recorded within about a second, with the moment it happened at."""
     asked = time.time()
     await client.run("Resolve", integration="halo-psa", organizationId=world.organization)
+    rows: list[dict[str, Any]] = []
     for _ in range(30):
         rows = [row for row in await log(sql) if row["action"] == "config.resolve"]
         if rows:

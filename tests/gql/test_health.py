@@ -24,7 +24,7 @@ STATIC = Path(__file__).parents[2] / "gql" / "static"
 
 @pytest.fixture
 async def ask(vault: Any, database_url: str, redis_url: str) -> AsyncIterator[Callable[..., Any]]:
-    """The answer of an API on these servers: `await ask(path, database_url=…, redis_url=…)`."""
+    """Asks an API on these servers for a path; servers that are given stand for the real ones."""
     opened: list[Any] = []
 
     async def send(path: str, **servers: str) -> httpx.Response:

@@ -176,3 +176,21 @@ async def test_a_legacy_value_goes_to_the_history_as_its_type(client: Any, world
         await client.run("SetIntegrationConfig", input=given)
         (node,) = nodes(await history(client, id))
         assert (node["value"], node["changedBy"]) == (kept, "legacy@example.com")
+
+
+async def test_a_row_that_older_software_wrote_again_goes_on_in_its_history(
+    client: Any, world: Any, write_legacy: Any, sql: Any
+) -> None:
+    """Older software deletes a row of ours and writes it anew as version 1: its versions go on above the history's."""
+    given = {"integrationId": world.integration}
+    for value in (1, 2, 3):
+        await client.run("SetIntegrationConfig", input={**given, "config": {"port": value}})
+    await sql.execute("DELETE FROM configs WHERE key = 'port' AND organization_id IS NULL")
+    id = await write_legacy("port", "4", integration=world.integration)
+    for value in (5, 6):
+        await client.run("SetIntegrationConfig", input={**given, "config": {"port": value}})
+    data = await client.run("History", id=id)
+    page = data["config"]["history"]
+    assert [(n["version"], n["value"]) for n in nodes(page)] == [(4, 5), (3, 4), (2, 2), (1, 1)]
+    assert data["config"]["version"] == 5
+    await client.run("DeleteConfig", input={"id": id})

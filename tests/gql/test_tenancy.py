@@ -151,7 +151,7 @@ def remembers() -> bool:
 
 @pytest.fixture
 async def restore(estate: dict[str, str], database: Database) -> Callable[..., Awaitable[None]]:
-    """By `await restore()` makes every table, or `only` one, what it was when the estate had just been made."""
+    """Makes every table, or `only` one, what it was when the estate had just been made."""
 
     async def columns_of(connection: Any) -> dict[str, str]:
         rows = await connection.execute(

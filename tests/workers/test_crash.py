@@ -21,7 +21,7 @@ ROOT_KEYS = "root-1:" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
 
 async def test_sigkill_at_random_points(sql, transact, see, start_worker, database, vault, redis_url) -> None:
     """Workers killed at random points, and Redis emptied once: nothing is lost, skipped or sealed twice."""
-    await crash(sql, transact, see, start_worker, database, vault, redis_url, kills=5, rows=4_000)
+    await crash(sql, transact, see, start_worker, database, vault, redis_url, kills=5, rows=2_500, rate=600)
 
 
 @pytest.mark.soak
@@ -30,16 +30,19 @@ async def test_sigkill_at_twenty_random_points(sql, transact, see, start_worker,
     await crash(sql, transact, see, start_worker, database, vault, redis_url, kills=20, rows=60_000)
 
 
-async def crash(sql, transact, see, start_worker, database, vault, redis_url, *, kills: int, rows: int) -> None:
+async def crash(
+    sql, transact, see, start_worker, database, vault, redis_url, *, kills: int, rows: int, rate: int | None = None
+) -> None:
     chance = random.Random(kills)
     await plant_secrets(sql, rows)
-    run = await transact(lambda t: start_backfill(t, BackfillKind.SEAL, batch_size=40))
+    run = await transact(lambda t: start_backfill(t, BackfillKind.SEAL, batch_size=40, max_rows_per_second=rate))
     for number in range(kills):
         worker = start_worker()
         before = (await see(run.id)).processed
         await wait_until(lambda: see(run.id), lambda now, before=before: now.processed > before)
         if number == kills // 2:
-            redis.Redis.from_url(redis_url).flushall()
+            with redis.Redis.from_url(redis_url) as client:
+                client.flushall()
         await asyncio.sleep(chance.uniform(0, 0.15))
         worker.kill()
         worker.wait()

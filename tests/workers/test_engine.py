@@ -280,7 +280,7 @@ async def test_batches_have_the_size_that_is_set(transact, sql, database, vault)
     [
         (None, None, [500, 1_000, 2_000, 4_000, 5_000, 2_500, 1_250]),
         (10_000, None, [10_000] * 7),
-        (None, 200, [50] * 7),
+        (None, 200, [50, 50, 50, 50, 50, 25, 12]),
         (None, 1, [1] * 7),
     ],
 )
