@@ -14,12 +14,13 @@ from typing import Any, Final
 from sqlalchemy import Boolean, DateTime, LargeBinary, Row, String, Uuid, column, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from db.access import Permission, Principal
+from db.access import Principal
 from db.crypto.sealing import DataKey
 from db.errors import NotFound, SealError, Undecryptable
 from db.integrations import IntegrationRow
 from db.models.base import CONFIG_TYPE
 from db.organizations import OrganizationRow
+from db.policy import admit
 from db.sessions import ReadSession
 from db.stored import Judgement, Misfit, Sealed, StoredConfig, unwrap, winner
 from db.values import JSON, ConfigType
@@ -75,7 +76,7 @@ async def resolve(
     Raises NotFound without a visible integration, organization or mapping, and Undecryptable, naming every key,
     when a secret cannot be opened.
     """
-    principal.require(Permission.CONFIG_RESOLVE)
+    admit(principal, "Query.resolve")
     rows = await session.rows(_RESOLVE, {"name": integration, "organization_id": organization_id})
     head = rows[0] if rows else None
     if head is None or not principal.sees_integration(head.integration_id):

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, exists, func, insert, select, text, update
 
 from db import access
-from db.access import Permission, Principal
+from db.access import Principal
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
 from db.limits import Problems
@@ -28,6 +28,7 @@ from db.models import (
     QuarantinedConfig,
 )
 from db.pages import Order, Page, read_page
+from db.policy import admit
 from db.sessions import ReadSession, WriteSession
 from db.vault import Transaction
 
@@ -106,8 +107,7 @@ async def start_backfill(
     max_rows_per_second: int | None = None,
 ) -> RunRow:
     """A new run, for the workers to find. Raises Conflict, naming it, when another run is not over yet."""
-    transaction.principal.require(Permission.BACKFILL_RUN)
-    transaction.principal.require_unlimited()
+    admit(transaction.principal, "Mutation.startBackfill")
     problems = Problems()
     _check_range(problems, batch_size, BATCH_LIMIT, "batchSize")
     _check_range(problems, max_rows_per_second, RATE_LIMIT, "maxRowsPerSecond")
@@ -151,13 +151,13 @@ async def cancel_backfill(transaction: Transaction, id: uuid.UUID) -> RunRow:
 
 async def find_run(session: ReadSession, principal: Principal, id: uuid.UUID) -> RunRow:
     """The run with this id. Raises NotFound."""
-    _require_operator(principal)
+    admit(principal, "Query.backfillRun")
     return await _read_run(session, id)
 
 
 async def list_runs(session: ReadSession, principal: Principal, first: int, after: str | None) -> Page[RunRow]:
     """One page of runs, newest first."""
-    _require_operator(principal)
+    admit(principal, "Query.backfillRuns")
     return await read_page(session, _select_runs(), ORDER, first, after, _run)
 
 
@@ -165,7 +165,7 @@ async def list_quarantine(
     session: ReadSession, principal: Principal, first: int, after: str | None
 ) -> Page[QuarantinedRow]:
     """One page of the quarantined rows that a caller sees, longest there first."""
-    principal.require(Permission.BACKFILL_RUN, Permission.CONFIG_READ)
+    admit(principal, "Query.quarantine")
     statement = (
         select(
             QuarantinedConfig.config_id,
@@ -181,8 +181,7 @@ async def list_quarantine(
 
 async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
     session = transaction.session
-    transaction.principal.require(Permission.BACKFILL_RUN)
-    transaction.principal.require_unlimited()
+    admit(transaction.principal, f"Mutation.{move}Backfill")
     locked = select(BackfillRun.status).where(BackfillRun.id == id).with_for_update()
     status = await session.scalar(locked)
     if status is None:
@@ -229,11 +228,6 @@ async def _refuse_second(transaction: Transaction, kind: BackfillKind) -> None:
 def _check_range(problems: Problems, value: int | None, limit: int, name: str) -> None:
     if value is not None and not 1 <= value <= limit:
         problems.add(f"must be between 1 and {limit:,}", name)
-
-
-def _require_operator(principal: Principal) -> None:
-    principal.require(Permission.BACKFILL_RUN)
-    principal.require_global()
 
 
 async def _read_run(session: ReadSession, id: uuid.UUID) -> RunRow:

@@ -17,11 +17,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from db.audit import AuditBuffer
+from db.authenticator import open_authenticator
 from db.queue import Queue
 from db.sessions import Database
 from db.settings import Settings
 from db.start import make_vault, open_keyring
-from db.tokens import Authenticator
 from db.upgrade import is_current
 from gql.context import Service, open_context
 from gql.http import GraphQLEndpoint
@@ -38,15 +38,16 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
     try:
         async with database.read() as session:
             keyring = await open_keyring(settings, session)
-        service = Service(
-            database, make_vault(settings, keyring), Queue(redis_url), AuditBuffer(database), Authenticator()
-        )
-        service.audit.start()
-        try:
-            yield service
-        finally:
-            await service.audit.stop()
-            await service.queue.close()
+        async with open_authenticator(settings, database) as authenticator:
+            service = Service(
+                database, make_vault(settings, keyring), Queue(redis_url), AuditBuffer(database), authenticator
+            )
+            service.audit.start()
+            try:
+                yield service
+            finally:
+                await service.audit.stop()
+                await service.queue.close()
     finally:
         await database.close()
 

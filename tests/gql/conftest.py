@@ -21,9 +21,10 @@ from starlette.applications import Starlette
 
 from db.access import Permission, Principal
 from db.audit import AuditBuffer
+from db.authenticator import Authenticator
 from db.queue import Queue
 from db.sessions import Database
-from db.tokens import Authenticator, NewToken, create_token, generate_token, replace_admin_token
+from db.tokens import NewToken, create_token, generate_token, replace_admin_token
 from db.vault import Transaction, Vault
 from gql.app import make_app
 from gql.context import Service
