@@ -5,6 +5,7 @@ import json
 import logging
 import ssl
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
@@ -132,8 +133,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def _get(url: str) -> dict[str, Any]:
     opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=ssl.create_default_context()))
     request = urllib.request.Request(url, headers={"accept": "application/json"})  # noqa: S310 - `is_safe_url`
-    with opener.open(request, timeout=_TIMEOUT) as answer:
-        body = answer.read(_LONGEST + 1)
+    try:
+        with opener.open(request, timeout=_TIMEOUT) as answer:
+            body = answer.read(_LONGEST + 1)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise
     found = json.loads(body) if len(body) <= _LONGEST else None
     if not isinstance(found, dict):
         raise ValueError("no JSON object")  # noqa: TRY004
