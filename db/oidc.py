@@ -69,7 +69,7 @@ def read_oidc(environ: Mapping[str, str]) -> Oidc | None:
             raise SettingsError(f"{PREFIX}{name} is needed where any {PREFIX}… is set")
     return Oidc(
         issuer=_url("ISSUER", given["ISSUER"]),
-        audience=_list(given["AUDIENCE"]),
+        audience=_audience(given["AUDIENCE"]),
         jwks_url=_url("JWKS_URL", given["JWKS_URL"]) if "JWKS_URL" in given else None,
         algorithms=_algorithms(given.get("ALGORITHMS", "RS256")),
         permissions_claim=given.get("PERMISSIONS_CLAIM", "permissions"),
@@ -111,6 +111,13 @@ def _url(name: str, text: str) -> str:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def _audience(text: str) -> tuple[str, ...]:
+    found = _list(text)
+    if not found:
+        raise SettingsError(f"{PREFIX}AUDIENCE names no audience")
+    return found
 
 
 def _algorithms(text: str) -> tuple[str, ...]:

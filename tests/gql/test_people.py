@@ -43,7 +43,15 @@ class Provider:
     def sign(self, key: str = "first", header: dict[str, Any] | None = None, **claims: Any) -> str:
         """A JWT. A claim or a header member given as None is left out."""
         now = int(time.time())
-        usual = {"iss": self.url, "aud": AUDIENCE, "sub": "anna", "iat": now, "exp": now + 300, "permissions": ["*"]}
+        usual = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "anna",
+            "iat": now,
+            "exp": now + 300,
+            "permissions": ["*"],
+            "jti": str(uuid.uuid4()),
+        }
         sent = {name: value for name, value in (usual | claims).items() if value is not None}
         asked = {"claims": sent, "key": key, "header": header or {}}
         return httpx.post(f"{self.url}/token", json=asked).json()["token"]
