@@ -49,7 +49,7 @@ class Provider(BaseHTTPRequestHandler):
     state: dict[str, Any] = {"listed": ["first"], "silent": False, "issuer": None, "reads": 0}  # noqa: RUF012
 
     def do_GET(self) -> None:
-        url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        url = f"http://{self.headers['host']}"
         if self.state["silent"]:
             self.send_error(503)
         elif self.path == "/.well-known/openid-configuration":
@@ -92,5 +92,5 @@ class Provider(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -30,7 +30,7 @@ from db.settings import Settings
 from db.start import prepare
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = int(os.environ.get("STRONGROOM_FUZZ_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("STRONGROOM_FUZZ_EXAMPLES", "15"))
 CODES = {"BAD_USER_INPUT", "CONFLICT", "FORBIDDEN", "LIMIT_EXCEEDED", "NOT_FOUND", "UNDECRYPTABLE"}
 STACK = re.compile(r'Traceback|File \\?"/|site-packages|asyncpg|sqlalchemy|"INTERNAL"|"UNAVAILABLE"')
 
@@ -175,7 +175,7 @@ def fuzz(server: Server, operation: Any, mode: GenerationMode, mender: Mender) -
         database=None,
         derandomize=True,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def run(case: Any) -> None:
@@ -192,7 +192,7 @@ def test_no_operation_fails_by_itself(server: Server, mode: GenerationMode) -> N
     """Whatever an operation is sent, fitting the schema or not: no 5xx, no INTERNAL, no text of a stack, and nothing
     in the log that nobody expected."""
     ids = plant(server)
-    operations = [result.ok() for result in SCHEMA.get_all_operations()]
+    operations: list[Any] = [cast("Any", result).ok() for result in SCHEMA.get_all_operations()]
     # What deletes comes last: the others are to find something.
     for operation in sorted(operations, key=lambda one: "delete" in one.label):
         fuzz(server, operation, mode, Mender(operation.label, ids))

@@ -284,7 +284,7 @@ async def test_permissions(provider: Provider, database, case: str) -> None:
 async def test_a_claim_with_dots_in_its_name(provider: Provider, database) -> None:
     """A claim is found by its whole name first, by its path only then."""
     oidc = Oidc(provider.url, (AUDIENCE,), permissions_claim="https://example.com/roles")
-    credential = provider.sign(**{"https://example.com/roles": ["config:read"]})
+    credential = provider.sign("first", None, **{"https://example.com/roles": ["config:read"]})
     assert (await People(oidc).identify(database, credential)).permissions == {Permission.CONFIG_READ}
 
 

@@ -15,7 +15,7 @@ PING = {"query": "{ organizations { totalCount } }"}
 
 @pytest.fixture
 def post(api) -> Any:
-    """One request from an address: `await post(token, address)`."""
+    """Sends one request with a token, from an address."""
     service = replace(api.service, authenticator=Authenticator(throttle=Throttle(5, 3)))
     app = make_app(service)
 
