@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from db.arrays import among
 from db.errors import Forbidden
-from db.models import Config, Integration, Mapping, Organization
+from db.models import Config, Integration, Mapping, Organization, Token
 
 Limit = frozenset[uuid.UUID] | None
 """The ids a token is limited to; None is no limit."""
@@ -42,7 +42,10 @@ EVERYTHING = "*"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller: its permissions, its limits, its expiry."""
+    """An authenticated caller: its permissions, its limits, its expiry.
+
+    A person signs in with a JWT, which ends soon; the person's rights do not end with it.
+    """
 
     token_id: uuid.UUID
     name: str
@@ -50,6 +53,12 @@ class Principal:
     organization_ids: Limit = None
     integration_ids: Limit = None
     expires_at: datetime | None = None
+    is_person: bool = False
+
+    @property
+    def grants_until(self) -> datetime | None:
+        """The latest expiry of a token that it may grant; None is no limit."""
+        return None if self.is_person else self.expires_at
 
     def may(self, permission: Permission) -> bool:
         """Whether the token holds a permission."""
@@ -109,6 +118,20 @@ def mappings_of(principal: Principal) -> ColumnElement[bool]:
         _limited_or_global(Mapping.organization_id, principal.organization_ids),
         _limited(Mapping.integration_id, principal.integration_ids),
     )
+
+
+def tokens_of(principal: Principal) -> ColumnElement[bool]:
+    """The gate of `tokens`: those whose rights are all within the caller's. In Python: `db.tokens.within`."""
+    conditions: list[ColumnElement[bool]] = []
+    if principal.permissions != frozenset(Permission):
+        conditions.append(Token.permissions.contained_by(sorted(principal.permissions)))
+    if principal.organization_ids is not None:
+        conditions.append(Token.organization_ids.contained_by(sorted(principal.organization_ids)))
+    if principal.integration_ids is not None:
+        conditions.append(Token.integration_ids.contained_by(sorted(principal.integration_ids)))
+    if principal.grants_until is not None:
+        conditions.append(Token.expires_at <= principal.grants_until)
+    return and_(true(), *conditions)
 
 
 def _limited(column: InstrumentedAttribute[Any], limit: Limit) -> ColumnElement[bool]:

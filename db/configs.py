@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, or_, select
 
 from db import access, history
-from db.access import Permission, Principal
+from db.access import Principal
 from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound, Undecryptable, refuse
@@ -19,6 +19,7 @@ from db.limits import DESCRIPTION_LIMIT, Problems
 from db.models import Config, ConfigVersion, Integration, Organization
 from db.models.base import CONFIG_TYPE
 from db.pages import Order, Page, read_page
+from db.policy import UNSEALING, admit, admit_to
 from db.schema_change import spell
 from db.sessions import ReadSession
 from db.stored import SchemaField, StoredConfig, select_stored, stored
@@ -69,7 +70,7 @@ def select_configs(principal: Principal) -> Select[*tuple[Any, ...]]:
 
 async def find_config(session: ReadSession, principal: Principal, id: uuid.UUID) -> StoredConfig:
     """The config with this id. Raises NotFound."""
-    principal.require(Permission.CONFIG_READ)
+    admit(principal, "Query.config")
     row = await session.first(select_configs(principal).where(Config.id == id))
     if row is None:
         raise NotFound("config")
@@ -88,7 +89,7 @@ async def list_configs(
     session: ReadSession, principal: Principal, wanted: Filter, first: int, after: str | None
 ) -> Page[StoredConfig]:
     """One page of configs, by key. No secret is opened for it."""
-    principal.require(Permission.CONFIG_READ)
+    admit(principal, "Query.configs")
     await check_filter(session, principal, wanted.organization_id, wanted.integration_id)
     statement = select_configs(principal).where(*_conditions(wanted))
     return await read_page(session, statement, ORDER, first, after, stored)
@@ -123,11 +124,9 @@ async def check_filter(
 async def set_config(transaction: Transaction, write: StandaloneWrite) -> uuid.UUID:
     """Write a standalone config, global or of one organization; its id."""
     principal = transaction.principal
-    principal.require(Permission.CONFIG_WRITE)
+    admit(principal, "Mutation.setConfig")
     await _lock_organization(transaction, write.organization_id)
-    principal.require_owner(write.organization_id)
-    if principal.integration_ids is not None:
-        principal.require_unlimited()
+    admit_to(principal, "Mutation.setConfig", write.organization_id)
     value = _checked(write)
     current = await lock(transaction, None, [write.organization_id], [write.key])
     expected: dict[Spot, int | None] = {}
@@ -151,14 +150,14 @@ async def set_config(transaction: Transaction, write: StandaloneWrite) -> uuid.U
 
 async def delete_config(transaction: Transaction, id: uuid.UUID) -> None:
     """Move a config into the history: standalone, of an integration, or in quarantine."""
-    row = await _lock_config(transaction, id)
+    row = await _lock_config(transaction, id, "Mutation.deleteConfig")
     await remove(transaction, [row], history.DELETED)
     await record(transaction.session, transaction.principal, _deed("config.delete", row))
 
 
 async def restore_config(transaction: Transaction, id: uuid.UUID, version: int) -> None:
     """Make an earlier version the current one, as a new version, by today's schema."""
-    row = await _lock_config(transaction, id)
+    row = await _lock_config(transaction, id, "Mutation.restoreConfig")
     past = await transaction.session.first(
         select_history().where(
             history_at(row.integration_id, row.organization_id, row.key), ConfigVersion.version == version
@@ -188,7 +187,7 @@ async def _put_one(
 async def _restored(transaction: Transaction, row: StoredConfig, past: PastValue) -> Entry:
     field = await _field_of(transaction, row, past)
     if past.config_type is ConfigType.SECRET and field.type is not ConfigType.SECRET:
-        transaction.principal.require(Permission.CONFIG_REVEAL)
+        UNSEALING.check(transaction.principal)
         await record(transaction.session, transaction.principal, _deed("config.unseal", row))
     opened = (await open_past(transaction.session, transaction.vault, [past]))[past.id]
     if not isinstance(opened, Opened):
@@ -210,15 +209,15 @@ async def _field_of(transaction: Transaction, row: StoredConfig, past: PastValue
     return field or refuse("its key is no longer in the integration's schema", "id")
 
 
-async def _lock_config(transaction: Transaction, id: uuid.UUID) -> StoredConfig:
+async def _lock_config(transaction: Transaction, id: uuid.UUID, operation: str) -> StoredConfig:
     """Lock the integration first, as every writer does, then the row."""
     principal = transaction.principal
-    principal.require(Permission.CONFIG_WRITE)
+    admit(principal, operation)
     statement = select_configs(principal).where(Config.id == id)
     seen = await transaction.session.first(statement)
     if seen is None:
         raise NotFound("config")
-    principal.require_owner(seen.organization_id)
+    admit_to(principal, operation, seen.organization_id)
     if seen.integration_id is not None:
         await transaction.session.first(_SHARE_INTEGRATION, {"id": seen.integration_id})
     row = await transaction.session.first(statement.with_for_update(of=Config))

@@ -89,9 +89,13 @@ class Undecryptable(StrongroomError):
 
 
 class LimitExceeded(StrongroomError):
-    """More than one request may ask for."""
+    """More than one request may ask for, or more often; `retry_after` seconds later it may go through."""
 
     code = "LIMIT_EXCEEDED"
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message, None if retry_after is None else {"retryAfter": retry_after})
+        self.retry_after = retry_after
 
 
 class Unavailable(StrongroomError):

@@ -10,7 +10,7 @@ from sqlalchemy import Executable, Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db import access, history
-from db.access import Permission, Principal
+from db.access import Principal
 from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
@@ -18,6 +18,7 @@ from db.fields import Field, check_fields, check_values, fields_of
 from db.limits import DESCRIPTION_LIMIT, Problems, value_map, version_map
 from db.models import ConfigField, Integration
 from db.pages import Order, Page, read_page
+from db.policy import admit, admit_to
 from db.schema_change import SchemaChange, change_schema
 from db.sessions import ReadSession
 from db.values import JSON
@@ -47,6 +48,7 @@ async def find_integration(
     session: ReadSession, principal: Principal, *, id: uuid.UUID | None = None, name: str | None = None
 ) -> IntegrationRow:
     """The integration with this id or name. Raises NotFound."""
+    admit(principal, "Query.integration")
     wanted = Integration.id == id if name is None else Integration.name == name
     row = await session.first(select_integrations(principal).where(wanted))
     if row is None:
@@ -66,7 +68,7 @@ async def list_integrations(
     session: ReadSession, principal: Principal, first: int, after: str | None
 ) -> Page[IntegrationRow]:
     """One page of integrations, by name."""
-    principal.require(Permission.CONFIG_READ)
+    admit(principal, "Query.integrations")
     return await read_page(session, select_integrations(principal), ORDER, first, after, _row)
 
 
@@ -74,8 +76,7 @@ async def create_integration(
     transaction: Transaction, name: str, description: str | None, fields: Sequence[Field]
 ) -> IntegrationRow:
     """A new integration with its schema. Raises Conflict when the name is in use."""
-    transaction.principal.require(Permission.INTEGRATION_WRITE)
-    transaction.principal.require_unlimited()
+    admit(transaction.principal, "Mutation.createIntegration")
     problems = Problems()
     _check_names(name, description, problems)
     checked = check_fields(fields, problems, "configSchema")
@@ -94,9 +95,9 @@ async def update_integration(
     fields: Sequence[Field] | None,
 ) -> tuple[IntegrationRow, SchemaChange]:
     """Change name, description (those in `changes`) and, if given, the full list of fields with their rows."""
-    transaction.principal.require(Permission.INTEGRATION_WRITE)
+    admit(transaction.principal, "Mutation.updateIntegration")
     await lock_integration(transaction, id, exclusive=True)
-    transaction.principal.require_global()
+    admit_to(transaction.principal, "Mutation.updateIntegration", None)
     problems = Problems()
     _check_names(changes.get("name", "-"), changes.get("description"), problems)
     checked = None if fields is None else check_fields(fields, problems, "configSchema")
@@ -110,9 +111,9 @@ async def update_integration(
 
 async def delete_integration(transaction: Transaction, id: uuid.UUID) -> IntegrationRow:
     """Mark an integration deleted: it resolves no more, its name is free, its rows stay masked by its schema."""
-    transaction.principal.require(Permission.INTEGRATION_WRITE)
+    admit(transaction.principal, "Mutation.deleteIntegration")
     row = await lock_integration(transaction, id, exclusive=True)
-    transaction.principal.require_global()
+    admit_to(transaction.principal, "Mutation.deleteIntegration", None)
     await transaction.session.execute(
         update(Integration).where(Integration.id == id).values(is_deleted=True, updated_at=func.now())
     )
@@ -124,9 +125,9 @@ async def set_integration_config(
     transaction: Transaction, id: uuid.UUID, config: JSON, expected_versions: JSON
 ) -> tuple[IntegrationRow, list[uuid.UUID]]:
     """Write an integration's defaults; the ids of the rows written, in the config's order."""
-    transaction.principal.require(Permission.CONFIG_WRITE)
+    admit(transaction.principal, "Mutation.setIntegrationConfig")
     row = await lock_integration(transaction, id)
-    transaction.principal.require_global()
+    admit_to(transaction.principal, "Mutation.setIntegrationConfig", None)
     fields = await fields_of(transaction.session, id)
     problems = Problems()
     written, removed = check_values(fields, value_map(config, problems, "config"), problems, "config")

@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import access, history
-from db.access import Permission, Principal
+from db.access import Principal
 from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
@@ -19,6 +19,7 @@ from db.limits import MAPPINGS_LIMIT, Problems, value_map, version_map
 from db.models import Integration, Organization
 from db.models import Mapping as MappingModel
 from db.pages import Order, Page, read_page
+from db.policy import admit, admit_to
 from db.sessions import ReadSession
 from db.values import JSON
 from db.vault import Transaction
@@ -68,7 +69,7 @@ def select_mappings(principal: Principal) -> Select[*tuple[Any, ...]]:
 
 async def find_mapping(session: ReadSession, principal: Principal, id: uuid.UUID) -> MappingRow:
     """The mapping with this id. Raises NotFound."""
-    principal.require(Permission.CONFIG_READ)
+    admit(principal, "Query.mapping")
     row = await session.first(select_mappings(principal).where(MappingModel.id == id))
     if row is None:
         raise NotFound("mapping")
@@ -84,7 +85,7 @@ async def list_mappings(
     after: str | None,
 ) -> Page[MappingRow]:
     """One page of mappings of an integration, an organization, or both."""
-    principal.require(Permission.CONFIG_READ)
+    admit(principal, "Query.mappings")
     statement = select_mappings(principal)
     if integration_id is not None:
         statement = statement.where(MappingModel.integration_id == integration_id)
@@ -96,10 +97,10 @@ async def list_mappings(
 async def create_mapping(transaction: Transaction, integration_id: uuid.UUID, new: NewMapping) -> MappingRow:
     """A mapping and its first overrides. What an earlier mapping left over goes to the history first."""
     principal = transaction.principal
-    principal.require(Permission.CONFIG_WRITE)
+    admit(principal, "Mutation.createMapping")
     await lock_integration(transaction, integration_id)
     await _lock_organizations(transaction, [new.organization_id])
-    principal.require_owner(new.organization_id)
+    admit_to(principal, "Mutation.createMapping", new.organization_id)
     fields = await fields_of(transaction.session, integration_id)
     problems = Problems()
     _check_entity(new.entity_id, new.entity_name, problems)
@@ -120,9 +121,9 @@ async def update_mapping(
     expected_versions: JSON,
 ) -> MappingRow:
     """Change a mapping's entity and overrides; a key left out of `config` stays, null and "" remove one."""
-    transaction.principal.require(Permission.CONFIG_WRITE)
+    admit(transaction.principal, "Mutation.updateMapping")
     row = await _lock_mapping(transaction, id)
-    transaction.principal.require_owner(row.organization_id)
+    admit_to(transaction.principal, "Mutation.updateMapping", row.organization_id)
     problems = Problems()
     _check_entity(changes.get("entity_id", "-"), changes.get("entity_name"), problems)
     if row.organization_id is None and (config is not None or expected_versions is not None):
@@ -140,9 +141,9 @@ async def update_mapping(
 
 async def delete_mapping(transaction: Transaction, id: uuid.UUID) -> None:
     """Delete a mapping; its overrides go with it, into the history."""
-    transaction.principal.require(Permission.CONFIG_WRITE)
+    admit(transaction.principal, "Mutation.deleteMapping")
     row = await _lock_mapping(transaction, id)
-    transaction.principal.require_owner(row.organization_id)
+    admit_to(transaction.principal, "Mutation.deleteMapping", row.organization_id)
     if row.organization_id is not None:
         await _clear(transaction, row.integration_id, [row.organization_id], history.MAPPING_DELETED)
     await transaction.session.execute(delete(MappingModel).where(MappingModel.id == id))
@@ -153,13 +154,15 @@ async def upsert_mappings(
     transaction: Transaction, integration_id: uuid.UUID, wanted: Sequence[NewMapping]
 ) -> tuple[int, int, list[MappingRow]]:
     """Create or update many mappings, all or none: how many were created, how many updated, and all of them."""
-    transaction.principal.require(Permission.CONFIG_WRITE)
+    admit(transaction.principal, "Mutation.upsertMappings")
     await lock_integration(transaction, integration_id)
     problems = Problems()
     if len(wanted) > MAPPINGS_LIMIT:
         problems.add(f"must have {MAPPINGS_LIMIT} mappings at most", "mappings")
         problems.check()
     await _lock_organizations(transaction, [new.organization_id for new in wanted])
+    for new in wanted:
+        admit_to(transaction.principal, "Mutation.upsertMappings", new.organization_id)
     fields = await fields_of(transaction.session, integration_id)
     written, removed = _check_all(fields, wanted, problems)
     problems.check()

@@ -9,13 +9,14 @@ from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import access
-from db.access import Permission, Principal
+from db.access import Principal
 from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Token
 from db.pages import Order, Page, read_page
+from db.policy import admit, admit_to
 from db.sessions import ReadSession
 from db.vault import Transaction
 
@@ -37,7 +38,7 @@ def select_organizations(principal: Principal) -> Select[*tuple[Any, ...]]:
 
 async def find_organization(session: ReadSession, principal: Principal, id: uuid.UUID) -> OrganizationRow:
     """The organization with this id. Raises NotFound."""
-    principal.require(Permission.CONFIG_READ)
+    admit(principal, "Query.organization")
     row = await session.first(select_organizations(principal).where(Organization.id == id))
     if row is None:
         raise NotFound("organization")
@@ -56,14 +57,13 @@ async def list_organizations(
     session: ReadSession, principal: Principal, first: int, after: str | None
 ) -> Page[OrganizationRow]:
     """One page of organizations, by name."""
-    principal.require(Permission.CONFIG_READ)
+    admit(principal, "Query.organizations")
     return await read_page(session, select_organizations(principal), ORDER, first, after, _row)
 
 
 async def create_organization(transaction: Transaction, id: uuid.UUID | None, name: str) -> OrganizationRow:
     """A new organization, with the id that the platform knows it by, if given. Raises Conflict when that is taken."""
-    transaction.principal.require(Permission.ORGANIZATION_WRITE)
-    transaction.principal.require_unlimited()
+    admit(transaction.principal, "Mutation.createOrganization")
     problems = Problems()
     problems.name(name, "name")
     problems.check()
@@ -83,12 +83,11 @@ async def delete_organization(transaction: Transaction, id: uuid.UUID) -> None:
     organization with the same id is nothing they may see.
     """
     principal = transaction.principal
-    principal.require(Permission.ORGANIZATION_WRITE)
+    admit(principal, "Mutation.deleteOrganization")
     statement = select_organizations(principal).where(Organization.id == id)
     if await transaction.session.first(statement.with_for_update()) is None:
         raise NotFound("organization")
-    if principal.integration_ids is not None:
-        principal.require_unlimited()
+    admit_to(principal, "Mutation.deleteOrganization", id)
     for table in (Mapping, Config, ConfigVersion, DataKey):
         await transaction.session.execute(delete(table).where(table.organization_id == id))
     await transaction.session.execute(

@@ -4,10 +4,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db.access import Permission, Principal
+from db.access import Principal
 from db.errors import NotFound, SealError, Undecryptable
 from db.integrations import IntegrationRow
 from db.organizations import OrganizationRow
+from db.policy import admit
 from db.pool import Pool
 from db.snapshot import Clear, Snapshot, ValueSource, read_snapshot
 from db.snapshots import Snapshots
@@ -62,7 +63,7 @@ class Resolver:
         Raises NotFound without a visible integration, organization or mapping, and Undecryptable, naming every
         key, when a secret cannot be opened.
         """
-        principal.require(Permission.CONFIG_RESOLVE)
+        admit(principal, "Query.resolve")
         snapshot = self.snapshots.get(integration, organization_id)
         if snapshot is None:
             snapshot = await self._read(integration, organization_id)

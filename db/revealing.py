@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from db.access import Permission
 from db.audit import Deed, record
 from db.configs import configs_by_id
 from db.errors import Forbidden, NotFound, StrongroomError, Undecryptable
+from db.policy import admit, admit_to
 from db.stored import StoredConfig
 from db.values import JSON
 from db.vault import Opened, Shut, Transaction, open_rows
@@ -25,7 +25,7 @@ async def reveal(transaction: Transaction, ids: Collection[uuid.UUID]) -> dict[u
 
     The edge hands values out only after the commit, so that nothing leaves without its record.
     """
-    transaction.principal.require(Permission.CONFIG_REVEAL)
+    admit(transaction.principal, "Config.decryptedValue")
     rows = await configs_by_id(transaction.session, transaction.principal, ids)
     opened = await open_rows(transaction.session, transaction.vault, list(rows.values()))
     found = {id: _result(transaction, rows.get(id), opened) for id in ids}
@@ -39,7 +39,7 @@ def _result(
     if row is None:
         return NotFound("config")
     try:
-        transaction.principal.require_owner(row.organization_id)
+        admit_to(transaction.principal, "Config.decryptedValue", row.organization_id)
     except Forbidden as error:
         return error
     found = opened[row.id]

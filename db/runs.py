@@ -11,11 +11,11 @@ from typing import Final
 
 from sqlalchemy import exists, func, insert, select, text, update
 
-from db.access import Permission
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import ACTIVE, BackfillKind, BackfillRun, BackfillSlice, BackfillStatus
+from db.policy import admit
 from db.runs_progress import QuarantinedRow, RunRow, find_run, list_quarantine, list_runs, read_run
 from db.sessions import WriteSession
 from db.vault import Transaction
@@ -72,8 +72,7 @@ async def start_backfill(
     max_rows_per_second: int | None = None,
 ) -> RunRow:
     """A new run, for the workers to find. Raises Conflict, naming it, when another run is not over yet."""
-    transaction.principal.require(Permission.BACKFILL_RUN)
-    transaction.principal.require_unlimited()
+    admit(transaction.principal, "Mutation.startBackfill")
     problems = Problems()
     _check_range(problems, batch_size, BATCH_LIMIT, "batchSize")
     _check_range(problems, max_rows_per_second, RATE_LIMIT, "maxRowsPerSecond")
@@ -117,8 +116,7 @@ async def cancel_backfill(transaction: Transaction, id: uuid.UUID) -> RunRow:
 
 async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
     session = transaction.session
-    transaction.principal.require(Permission.BACKFILL_RUN)
-    transaction.principal.require_unlimited()
+    admit(transaction.principal, f"Mutation.{move}Backfill")
     locked = select(BackfillRun.status).where(BackfillRun.id == id).with_for_update()
     status = await session.scalar(locked)
     if status is None:

@@ -8,10 +8,11 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, func, select, text
 
 from db import access
-from db.access import Permission, Principal
+from db.access import Principal
 from db.errors import NotFound
 from db.models import BackfillKind, BackfillRun, BackfillSlice, BackfillStatus, Config, QuarantinedConfig
 from db.pages import Order, Page, read_page
+from db.policy import admit
 from db.sessions import ReadSession
 
 ORDER: Final = Order("backfill runs", (BackfillRun.created_at, BackfillRun.id), (datetime, uuid.UUID), descending=True)
@@ -52,13 +53,13 @@ class QuarantinedRow:
 
 async def find_run(session: ReadSession, principal: Principal, id: uuid.UUID) -> RunRow:
     """The run with this id. Raises NotFound."""
-    _require_operator(principal)
+    admit(principal, "Query.backfillRun")
     return await read_run(session, id)
 
 
 async def list_runs(session: ReadSession, principal: Principal, first: int, after: str | None) -> Page[RunRow]:
     """One page of runs, newest first."""
-    _require_operator(principal)
+    admit(principal, "Query.backfillRuns")
     return await read_page(session, _select_runs(), ORDER, first, after, _run)
 
 
@@ -66,7 +67,7 @@ async def list_quarantine(
     session: ReadSession, principal: Principal, first: int, after: str | None
 ) -> Page[QuarantinedRow]:
     """One page of the quarantined rows that a caller sees, longest there first."""
-    principal.require(Permission.BACKFILL_RUN, Permission.CONFIG_READ)
+    admit(principal, "Query.quarantine")
     statement = (
         select(
             QuarantinedConfig.config_id,
@@ -86,11 +87,6 @@ async def read_run(session: ReadSession, id: uuid.UUID) -> RunRow:
     if row is None:
         raise NotFound("backfill run")
     return _run(row)
-
-
-def _require_operator(principal: Principal) -> None:
-    principal.require(Permission.BACKFILL_RUN)
-    principal.require_unlimited()
 
 
 def _select_runs() -> Select[*tuple[Any, ...]]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import delete, insert, update
 
 from db import history
-from db.access import Permission
 from db.arrays import among
 from db.audit import Deed, record
 from db.fields import Field, fields_of
 from db.history import PastValue, open_past, select_history
 from db.limits import Problems
 from db.models import Config, ConfigField, ConfigVersion
+from db.policy import UNSEALING
 from db.stored import (
     Absent,
     Judgement,
@@ -189,7 +189,7 @@ async def _check(transaction: Transaction, plan: _Plan) -> None:
     """Refuse what the caller may not reveal before telling what does not fit: that would reveal, too."""
     opening = {key for key in plan.retyped if plan.before[key].type is ConfigType.SECRET} | plan.unsealed
     if opening:
-        transaction.principal.require(Permission.CONFIG_REVEAL)
+        UNSEALING.check(transaction.principal)
         deed = Deed("config.unseal", integration_id=plan.integration_id, keys=sorted(opening))
         await record(transaction.session, transaction.principal, deed)
     plan.problems.check()

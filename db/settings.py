@@ -9,12 +9,15 @@ from typing import Final
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.errors import SettingsError
+from db.oidc import NAMES as OIDC_NAMES
+from db.oidc import Oidc, looks_like_jwt, read_oidc
 from db.urls import asyncpg_dsn, check_database_url, check_redis_url, sqlalchemy_url
 
 __all__ = ["Settings", "asyncpg_dsn", "sqlalchemy_url"]
 
 _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
+_MOST_FAILURES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,9 @@ class Settings:
     legacy_secret_key: str | None = field(default=None, repr=False)
     legacy_secret_key_salt: str | None = field(default=None, repr=False)
     legacy_secret_key_info: str | None = field(default=None, repr=False)
+    oidc: Oidc | None = None
+    failed_sign_ins_per_address: int = 60
+    failed_sign_ins_per_credential: int = 20
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -49,8 +55,13 @@ class Settings:
             legacy_secret_key=environ.get("STRONGROOM_LEGACY_SECRET_KEY"),
             legacy_secret_key_salt=environ.get("STRONGROOM_LEGACY_SECRET_KEY_SALT"),
             legacy_secret_key_info=environ.get("STRONGROOM_LEGACY_SECRET_KEY_INFO"),
+            oidc=read_oidc(environ),
+            failed_sign_ins_per_address=_read_failures(environ, "STRONGROOM_FAILED_SIGN_INS_PER_ADDRESS", "60"),
+            failed_sign_ins_per_credential=_read_failures(environ, "STRONGROOM_FAILED_SIGN_INS_PER_CREDENTIAL", "20"),
         )
         settings.legacy_keys()
+        if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
+            raise SettingsError("STRONGROOM_ADMIN_TOKEN looks like a JWT, and STRONGROOM_OIDC_… takes it for one")
         return settings
 
     def legacy_keys(self) -> LegacyKeys:
@@ -67,6 +78,8 @@ _NAMES: Final = (
     "DATABASE_URL",
     "REDIS_URL",
     "STRONGROOM_ADMIN_TOKEN",
+    "STRONGROOM_FAILED_SIGN_INS_PER_ADDRESS",
+    "STRONGROOM_FAILED_SIGN_INS_PER_CREDENTIAL",
     "STRONGROOM_HOME",
     "STRONGROOM_HOST",
     "STRONGROOM_LEGACY_FERNET_KEYS",
@@ -75,6 +88,7 @@ _NAMES: Final = (
     "STRONGROOM_LEGACY_SECRET_KEY_SALT",
     "STRONGROOM_PORT",
     "STRONGROOM_ROOT_KEYS",
+    *OIDC_NAMES,
 )
 
 
@@ -105,6 +119,13 @@ def _read_host(text: str) -> str:
 def _read_port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _LAST_PORT:
         raise SettingsError(f"STRONGROOM_PORT is not a whole number from 1 to {_LAST_PORT}")
+    return int(text)
+
+
+def _read_failures(environ: Mapping[str, str], name: str, default: str) -> int:
+    text = environ.get(name, default)
+    if not re.fullmatch(r"[0-9]{1,7}", text) or not 0 < int(text) <= _MOST_FAILURES:
+        raise SettingsError(f"{name} is not a whole number from 1 to {_MOST_FAILURES:,}")
     return int(text)
 
 

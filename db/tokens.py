@@ -1,13 +1,11 @@
-"""Bearer tokens: random, shown once, stored hashed. They grant and revoke only within their creator's own rights."""
+"""Bearer tokens: random, shown once, stored hashed. They grant and revoke only within their own rights."""
 
 import hashlib
-import hmac
 import secrets
-import time
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, delete, func, select, update
@@ -17,21 +15,20 @@ from db import access
 from db.access import EVERYTHING, Limit, Permission, Principal
 from db.arrays import among
 from db.audit import Deed, record
-from db.errors import Forbidden, NotFound, Unauthenticated
+from db.errors import Conflict, Forbidden, NotFound, refuse
 from db.limits import Problems
 from db.models import Integration, Organization, Token
+from db.policy import admit
 from db.sessions import ReadSession
 from db.vault import Transaction
 
 PREFIX: Final = "srt_"
 """Begins every generated token, so that secret scanners find one that leaks."""
 
-FRESH_SECONDS: Final = 0.5
-"""How long another process may go on honouring a token that was revoked here: well within a second."""
+OVERLAP_LIMIT: Final = 7 * 24 * 60 * 60
+"""For how many seconds the secret before a rotation may go on holding: a week at most."""
 
-_REMEMBERED: Final = 10_000
 _NAMES: Final = frozenset(permission.value for permission in Permission)
-_SHORTEST, _LONGEST = 32, 512
 _LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Later moments of some time zones have no year in UTC."""
 
@@ -57,53 +54,8 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-class Authenticator:
-    """Finds the principal of a token; remembers it for half a second, and forgets it at once when revoked here."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, tuple[float, Principal]] = {}
-        self._forgotten = 0
-
-    def recall(self, token: str) -> Principal | None:
-        """The principal, if it was looked up within the last half second and has not expired."""
-        found = self._known.get(hash_token(token))
-        if found is None or time.monotonic() - found[0] > FRESH_SECONDS:
-            return None
-        return check_expiry(found[1])
-
-    async def authenticate(self, session: ReadSession, token: str) -> Principal:
-        """The principal of a token. Raises Unauthenticated, and never tells why."""
-        if not _SHORTEST <= len(token) <= _LONGEST or not token.isascii():
-            raise Unauthenticated
-        wanted, asked, forgotten = hash_token(token), time.monotonic(), self._forgotten
-        row = await session.first(
-            select(*_COLUMNS).where(Token.secret_hash == wanted, Token.revoked_at.is_(None))
-        )
-        if row is None or not hmac.compare_digest(row.secret_hash, wanted):
-            raise Unauthenticated
-        principal = check_expiry(principal_of(row))
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        # A row that was read before a revocation says nothing about what came after.
-        if forgotten == self._forgotten:
-            self._known[wanted] = (asked, principal)
-        return principal
-
-    def forget(self) -> None:
-        """Look every token up again: one of them was revoked or changed."""
-        self._forgotten += 1
-        self._known.clear()
-
-
-def check_expiry(principal: Principal) -> Principal:
-    """The principal, unless its token has expired."""
-    if principal.expires_at is not None and principal.expires_at <= datetime.now(UTC):
-        raise Unauthenticated
-    return principal
-
-
 def principal_of(row: Row[Any]) -> Principal:
-    """A token's row as the caller that it stands for."""
+    """A token's row as the caller that it stands for, by its present secret."""
     return Principal(
         token_id=row.id,
         name=row.name,
@@ -117,7 +69,7 @@ def principal_of(row: Row[Any]) -> Principal:
 async def create_token(transaction: Transaction, new: NewToken) -> tuple[uuid.UUID, str]:
     """A token within the creator's own rights: its id, and the token itself, which is told only here."""
     principal = transaction.principal
-    principal.require(Permission.TOKEN_MANAGE)
+    admit(principal, "Mutation.createToken")
     problems = Problems()
     problems.name(new.name, "name")
     permissions = _check_permissions(new.permissions, problems)
@@ -139,13 +91,43 @@ async def create_token(transaction: Transaction, new: NewToken) -> tuple[uuid.UU
 
 async def revoke_token(transaction: Transaction, id: uuid.UUID) -> None:
     """Revoke a token within the caller's own rights. Idempotent; NotFound for any other."""
-    transaction.principal.require(Permission.TOKEN_MANAGE)
-    row = await transaction.session.first(select(*_COLUMNS).where(Token.id == id).with_for_update())
-    if row is None or not within(principal_of(row), transaction.principal):
-        raise NotFound("token")
+    admit(transaction.principal, "Mutation.revokeToken")
+    await _lock(transaction, id)
     statement = update(Token).where(Token.id == id, Token.revoked_at.is_(None)).values(revoked_at=func.now())
     await transaction.session.execute(statement)
     await record(transaction.session, transaction.principal, Deed("token.revoke", detail={"token": str(id)}))
+
+
+async def rotate_token(transaction: Transaction, id: uuid.UUID, overlap_seconds: int) -> tuple[str, datetime]:
+    """A new secret for a token, told only here, and until when the one before it holds.
+
+    The token stays what it is: id, name, rights, expiry. A secret that is older still ends now, so that at most two
+    hold at any time. Raises Conflict for a token that no longer holds, and for the admin token, which a setting makes.
+    """
+    admit(transaction.principal, "Mutation.rotateToken")
+    if not 0 <= overlap_seconds <= OVERLAP_LIMIT:
+        refuse(f"must be between 0 and {OVERLAP_LIMIT:,}", "overlapSeconds")
+    row = await _lock(transaction, id)
+    now = datetime.now(UTC)
+    if row.is_admin:
+        raise Conflict("the admin token is replaced by STRONGROOM_ADMIN_TOKEN, not by a rotation")
+    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+        raise Conflict("the token does not hold any more")
+    token, until = generate_token(), now + timedelta(seconds=overlap_seconds)
+    changed = {"secret_hash": hash_token(token), "previous_hash": row.secret_hash, "previous_until": until}
+    await transaction.session.execute(update(Token).where(Token.id == id).values(**changed))
+    detail = {"token": str(id), "overlapSeconds": overlap_seconds}
+    await record(transaction.session, transaction.principal, Deed("token.rotate", detail=detail))
+    return token, until if row.expires_at is None else min(until, row.expires_at)
+
+
+async def _lock(transaction: Transaction, id: uuid.UUID) -> Row[Any]:
+    """The token, if it is within the caller's own rights. NotFound for any other."""
+    statement = select(*TOKEN_COLUMNS, Token.is_admin, Token.revoked_at).where(Token.id == id)
+    row = await transaction.session.first(statement.with_for_update())
+    if row is None or not within(principal_of(row), transaction.principal):
+        raise NotFound("token")
+    return row
 
 
 async def replace_admin_token(transaction: Transaction, token: str) -> None:
@@ -170,8 +152,8 @@ def within(granted: Principal, granting: Principal) -> bool:
         and _limit_within(granted.organization_ids, granting.organization_ids)
         and _limit_within(granted.integration_ids, granting.integration_ids)
         and (
-            granting.expires_at is None
-            or (granted.expires_at is not None and granted.expires_at <= granting.expires_at)
+            granting.grants_until is None
+            or (granted.expires_at is not None and granted.expires_at <= granting.grants_until)
         )
     )
 
@@ -247,7 +229,7 @@ def _row(granted: Principal, permissions: Sequence[str], token: str, created_by:
     }
 
 
-_COLUMNS = (
+TOKEN_COLUMNS: Final = (
     Token.id,
     Token.name,
     Token.secret_hash,

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from db.audit import AuditBuffer
+from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
 from db.pool import Pool
 from db.queue import Queue
@@ -25,7 +26,6 @@ from db.sessions import Database
 from db.settings import Settings
 from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring, set_admin_token
-from db.tokens import Authenticator
 from db.upgrade import is_current
 from db.vault import Vault
 from gql.context import Service, open_context
@@ -45,19 +45,24 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
             keyring = await open_keyring(settings, session)
         vault = make_vault(settings, keyring)
         await set_admin_token(settings, database, vault)
-        async with run_service(database, vault, Queue(redis_url), database_url) as service:
+        async with (
+            open_authenticator(settings, database) as authenticator,
+            run_service(database, vault, Queue(redis_url), database_url, authenticator) as service,
+        ):
             yield service
     finally:
         await database.close()
 
 
 @asynccontextmanager
-async def run_service(database: Database, vault: Vault, queue: Queue, database_url: str) -> AsyncGenerator[Service]:
+async def run_service(
+    database: Database, vault: Vault, queue: Queue, database_url: str, authenticator: Authenticator
+) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
     pool = await Pool.open(database_url)
     resolver = Resolver(pool, vault, Snapshots())
-    service = Service(database, vault, queue, AuditBuffer(database), Authenticator(), resolver)
-    feed = ChangeFeed(database_url, resolver.snapshots, service.authenticator.forget)
+    service = Service(database, vault, queue, AuditBuffer(database), authenticator, resolver)
+    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget)
     feed.start()
     service.audit.start()
     try:

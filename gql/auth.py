@@ -1,4 +1,6 @@
-"""The bearer token of a request."""
+"""What a request says about who sends it: its bearer token, and its address."""
+
+from starlette.requests import Request
 
 from db.errors import Unauthenticated
 
@@ -9,3 +11,8 @@ def read_bearer(header: str | None) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated
     return token.strip()
+
+
+def read_address(request: Request) -> str:
+    """Where a request is from: behind a proxy what the proxy says, if uvicorn's FORWARDED_ALLOW_IPS trusts it."""
+    return request.client.host if request.client is not None else "unknown"

@@ -11,12 +11,12 @@ from strawberry.types import Info
 
 from db.access import Principal
 from db.audit import AuditBuffer
+from db.authenticator import Authenticator
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database, ReadSession, WriteSession
-from db.tokens import Authenticator
 from db.vault import Transaction, Vault
-from gql.auth import read_bearer
+from gql.auth import read_address, read_bearer
 from gql.loaders import Loaders
 
 T = TypeVar("T")
@@ -73,15 +73,12 @@ GraphQLInfo = Info[Context, None]
 
 
 def open_context(service: Service) -> Callable[[Request], AbstractAsyncContextManager[Context]]:
-    """How the endpoint makes each request's context. Raises Unauthenticated."""
+    """How the endpoint makes each request's context. Raises Unauthenticated, or LimitExceeded after many failures."""
 
     @asynccontextmanager
     async def open_for(request: Request) -> AsyncGenerator[Context]:
         token = read_bearer(request.headers.get("authorization"))
-        principal = service.authenticator.recall(token)
-        if principal is None:
-            async with service.database.read() as session:
-                principal = await service.authenticator.authenticate(session, token)
+        principal = await service.authenticator.sign_in(service.database, token, read_address(request))
         yield Context(service, principal)
 
     return open_for

@@ -58,6 +58,8 @@ def reply_failure(error: Exception) -> Reply:
     described = describe(error)
     code = described["extensions"]["code"]
     headers = {"www-authenticate": "Bearer"} if code == "UNAUTHENTICATED" else {}
+    if "retryAfter" in described["extensions"]:
+        headers["retry-after"] = str(described["extensions"]["retryAfter"])
     return Reply(_STATUSES.get(code, 400), write_errors([described]), headers)
 
 

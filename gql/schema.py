@@ -8,17 +8,26 @@ from graphql import build_schema, lexicographic_sort_schema, print_schema
 
 from gql.backfill import BackfillMutation, BackfillQuery
 from gql.configs import ConfigMutation, ConfigQuery
+from gql.guard import guard
 from gql.integrations import IntegrationMutation, IntegrationQuery
 from gql.mappings import MappingMutation, MappingQuery
 from gql.organizations import OrganizationMutation, OrganizationQuery
 from gql.resolving import ResolveQuery
-from gql.tokens import TokenMutation
+from gql.tokens import TokenMutation, TokenQuery
 
 SCHEMA_FILE: Final = Path(__file__).parent.parent / "schema.graphql"
 
 
 @strawberry.type(description="What callers can read.")
-class Query(BackfillQuery, ConfigQuery, IntegrationQuery, MappingQuery, OrganizationQuery, ResolveQuery):
+class Query(
+    BackfillQuery,
+    ConfigQuery,
+    IntegrationQuery,
+    MappingQuery,
+    OrganizationQuery,
+    ResolveQuery,
+    TokenQuery,
+):
     """What callers can read."""
 
 
@@ -34,7 +43,7 @@ class Mutation(
     """What callers can change."""
 
 
-schema: Final = strawberry.Schema(query=Query, mutation=Mutation)
+schema: Final = guard(strawberry.Schema(query=Query, mutation=Mutation))
 
 
 def print_sorted() -> str:

@@ -1,14 +1,59 @@
-"""Tokens: creating and revoking them."""
+"""Tokens: listing, creating, rotating and revoking them."""
 
 from datetime import datetime
 
 import strawberry
 
+from db import token_list
 from db import tokens as rules
 from db.errors import refuse
 from db.limits import identifier
-from gql.arguments import Id, Input
+from gql.arguments import After, First, Id, Input
+from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
+
+
+@strawberry.type(description="A bearer token, without its secret.")
+class Token:
+    """A bearer token, without its secret."""
+
+    id: strawberry.ID = strawberry.field(description="Its UUID, to rotate and to revoke it.")
+    name: str = strawberry.field(description="Its name, which the audit log and updatedBy show.")
+    permissions: list[str] = strawberry.field(description="What it may do; * is everything.")
+    organization_ids: list[strawberry.ID] | None = strawberry.field(
+        description="The organizations it is limited to; null is no limit."
+    )
+    integrations: list[str] | None = strawberry.field(
+        description="The names of the integrations it is limited to, deleted ones too; null is no limit."
+    )
+    created_at: datetime = strawberry.field(description="When it was created.")
+    created_by: str = strawberry.field(description="The name of the token or person that created it.")
+    expires_at: datetime | None = strawberry.field(description="When it ends; null is never.")
+    revoked_at: datetime | None = strawberry.field(description="When it was revoked; null if it was not.")
+    last_used_at: datetime | None = strawberry.field(
+        description="When it last signed in, up to a minute late; null if it never did."
+    )
+    previous_secret_until: datetime | None = strawberry.field(
+        description="Until when the secret before the last rotation holds; null without a rotation."
+    )
+
+
+def show_token(row: token_list.TokenRow) -> Token:
+    """A token as callers see it."""
+    ids = row.organization_ids
+    return Token(
+        id=strawberry.ID(str(row.id)),
+        name=row.name,
+        permissions=list(row.permissions),
+        organization_ids=None if ids is None else [strawberry.ID(str(id)) for id in ids],
+        integrations=None if row.integrations is None else list(row.integrations),
+        created_at=row.created_at,
+        created_by=row.created_by,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+        previous_secret_until=row.previous_until,
+    )
 
 
 @strawberry.input(description="organizationIds / integrations null = all. expiresAt null = never.")
@@ -41,6 +86,29 @@ class RevokeTokenPayload:
     id: strawberry.ID = strawberry.field(description="The token's UUID.")
 
 
+@strawberry.type(description="The secret is shown once, here.")
+class RotateTokenPayload:
+    """What rotateToken made."""
+
+    id: strawberry.ID = strawberry.field(description="The token's UUID, which stays.")
+    token: str = strawberry.field(description="The new secret. It is stored hashed and never shown again.")
+    previous_secret_until: datetime = strawberry.field(description="Until when the secret before it holds.")
+
+
+@strawberry.type
+class TokenQuery:
+    """Queries of tokens."""
+
+    @strawberry.field(
+        description="The tokens within the caller's own rights, newest first. Needs token:manage."
+    )
+    async def tokens(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[Token]:
+        """Tokens."""
+        async with info.context.read() as session:
+            page = await token_list.list_tokens(session, info.context.principal, first, after)
+        return connect(page, show_token)
+
+
 @strawberry.type
 class TokenMutation:
     """Mutations of tokens."""
@@ -65,3 +133,18 @@ class TokenMutation:
         await info.context.write(lambda transaction: rules.revoke_token(transaction, wanted))
         info.context.service.authenticator.forget()
         return RevokeTokenPayload(id=strawberry.ID(str(wanted)))
+
+    @strawberry.mutation(
+        description=(
+            "A new secret for a token, which stays what it is; the secret before it holds for overlapSeconds more, a "
+            "week at most, and any older one ends now. Needs token:manage."
+        )
+    )
+    async def rotate_token(self, info: GraphQLInfo, id: Id, overlap_seconds: int = 3600) -> RotateTokenPayload:
+        """Rotate a token."""
+        wanted = identifier(id, "id")
+        token, until = await info.context.write(
+            lambda transaction: rules.rotate_token(transaction, wanted, overlap_seconds)
+        )
+        info.context.service.authenticator.forget()
+        return RotateTokenPayload(id=strawberry.ID(str(wanted)), token=token, previous_secret_until=until)

@@ -12,7 +12,10 @@ from db.models.base import Base, Id, Moment
 
 
 class Token(Base):
-    """A bearer token: the SHA-256 of its secret, what it may do, and where. Limits null are no limits."""
+    """A bearer token: the SHA-256 of its secret, what it may do, and where. Limits null are no limits.
+
+    After a rotation the secret before it holds until `previous_until`.
+    """
 
     __tablename__ = "tokens"
 
@@ -27,6 +30,9 @@ class Token(Base):
     created_at: Mapped[Moment] = mapped_column(server_default=func.now())
     created_by: Mapped[str] = mapped_column(String(255))
     is_admin: Mapped[bool] = mapped_column(server_default="false")
+    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    previous_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    previous_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class AuditEvent(Base):

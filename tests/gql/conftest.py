@@ -20,6 +20,7 @@ from sqlalchemy import text
 from starlette.applications import Starlette
 
 from db.access import Permission, Principal
+from db.authenticator import Authenticator
 from db.queue import Queue
 from db.sessions import Database
 from db.tokens import NewToken, create_token, generate_token, replace_admin_token
@@ -136,7 +137,7 @@ async def api(
     database: Database, vault: Vault, queue: Queue, admin: Principal, database_url: str, remembers: bool
 ) -> AsyncIterator[Api]:
     """The application on this test's servers."""
-    async with run_service(database, vault, queue, database_url) as service:
+    async with run_service(database, vault, queue, database_url, Authenticator()) as service:
         if not remembers:
             service.resolver.snapshots.vouch = lambda moment: None
         api = Api(make_app(service), service, admin)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from db.access import Principal
+from db.authenticator import Authenticator
 from db.changes import ChangeFeed, read_changes
 from db.pool import Pool
 from db.queue import Queue
@@ -31,7 +32,7 @@ def remembers() -> bool:
 async def elsewhere(vault: Vault, database_url: str, redis_url: str) -> AsyncIterator[Service]:
     """A second process's service on the same database."""
     database = Database(database_url)
-    async with run_service(database, vault, Queue(redis_url), database_url) as service:
+    async with run_service(database, vault, Queue(redis_url), database_url, Authenticator()) as service:
         yield service
     await database.close()
 

@@ -13,9 +13,12 @@ import httpx
 import pytest
 
 from db.audit import AuditBuffer
+from db.authenticator import Authenticator
+from db.pool import Pool
 from db.queue import Queue
+from db.resolving import Resolver
 from db.sessions import Database
-from db.tokens import Authenticator
+from db.snapshots import Snapshots
 from gql.app import make_app
 from gql.context import Service
 
@@ -30,8 +33,10 @@ async def ask(vault: Any, database_url: str, redis_url: str) -> AsyncIterator[Ca
     async def send(path: str, **servers: str) -> httpx.Response:
         database = Database(servers.get("database_url", database_url))
         queue = Queue(servers.get("redis_url", redis_url))
-        opened.extend((database, queue))
-        app = make_app(Service(database, vault, queue, AuditBuffer(database), Authenticator()))
+        pool = await Pool.open(servers.get("database_url", database_url))
+        opened.extend((database, queue, pool))
+        resolver = Resolver(pool, vault, Snapshots())
+        app = make_app(Service(database, vault, queue, AuditBuffer(database), Authenticator(), resolver))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://strongroom.test") as http:
             return await http.get(path, headers={"accept": servers.get("accept", "*/*")})

@@ -48,6 +48,8 @@ INTEGRATIONS = "{ integrations { totalCount edges { node { id } } } }"
 MAPPING = "query ($id: ID!) { mapping(id: $id) { id missing overrides { id value } integration { name } } }"
 ORGANIZATION = "query ($id: ID!) { organization(id: $id) { id name } }"
 ORGANIZATIONS = "{ organizations { totalCount edges { node { id } } } }"
+TOKENS = "{ tokens { totalCount edges { node { id } } } }"
+ROTATE = "mutation ($id: ID!) { rotateToken(id: $id) { id token } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
@@ -98,6 +100,9 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("pauseBackfill", "the run"): ("PauseBackfill", {"id": at["run"]}),
         ("resumeBackfill", "the run"): ("ResumeBackfill", {"id": at["run"]}),
         ("cancelBackfill", "the run"): ("CancelBackfill", {"id": at["run"]}),
+        ("tokens", "all"): (TOKENS, {}),
+        ("rotateToken", "one limited to A"): (ROTATE, {"id": at["token"]}),
+        ("rotateToken", "one without limits"): (ROTATE, {"id": at["free_token"]}),
         ("revokeToken", "one limited to A"): ("RevokeToken", {"id": at["token"]}),
         ("revokeToken", "one without limits"): ("RevokeToken", {"id": at["free_token"]}),
     }

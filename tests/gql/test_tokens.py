@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.access import Permission
-from db.tokens import Authenticator
+from db.authenticator import Authenticator
 from gql.app import make_app
 from gql.context import Service
 
@@ -148,7 +148,7 @@ async def test_revocation_holds_within_a_second_elsewhere(api, client) -> None:
 
 
 def elsewhere_of(service: Service) -> Service:
-    return Service(service.database, service.vault, service.queue, service.audit, Authenticator())
+    return Service(service.database, service.vault, service.queue, service.audit, Authenticator(), service.resolver)
 
 
 async def test_expiry_is_checked_on_every_request(api, client) -> None:

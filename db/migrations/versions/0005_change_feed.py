@@ -6,7 +6,7 @@ Statement triggers with transition tables: one NOTIFY a statement, however many 
 from alembic import op
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -77,6 +77,7 @@ def upgrade() -> None:
             f"FOR EACH STATEMENT EXECUTE FUNCTION strongroom_tell('{places}')"
         )
     op.execute(
-        "CREATE TRIGGER tell AFTER UPDATE OR DELETE ON tokens "
+        "CREATE TRIGGER tell AFTER UPDATE OF secret_hash, previous_hash, previous_until, permissions, "
+        "organization_ids, integration_ids, expires_at, revoked_at OR DELETE ON tokens "
         "FOR EACH STATEMENT EXECUTE FUNCTION strongroom_tell_tokens()"
     )
