@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
@@ -15,6 +15,9 @@ __all__ = ["Settings", "asyncpg_dsn", "sqlalchemy_url"]
 
 _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
+_MOST_DOCUMENTS: Final = 100_000
+
+Trusted = Literal["off", "allow", "only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class Settings:
     legacy_secret_key: str | None = field(default=None, repr=False)
     legacy_secret_key_salt: str | None = field(default=None, repr=False)
     legacy_secret_key_info: str | None = field(default=None, repr=False)
+    cors_origins: tuple[str, ...] = ()
+    trusted_documents: Trusted = "off"
+    trusted_documents_file: Path | None = None
+    automatic_persisted_queries: int = 0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -49,8 +56,13 @@ class Settings:
             legacy_secret_key=environ.get("STRONGROOM_LEGACY_SECRET_KEY"),
             legacy_secret_key_salt=environ.get("STRONGROOM_LEGACY_SECRET_KEY_SALT"),
             legacy_secret_key_info=environ.get("STRONGROOM_LEGACY_SECRET_KEY_INFO"),
+            cors_origins=_read_origins(environ.get("STRONGROOM_CORS_ORIGINS")),
+            trusted_documents=_read_trusted(environ.get("STRONGROOM_TRUSTED_DOCUMENTS", "off")),
+            trusted_documents_file=_read_file(environ.get("STRONGROOM_TRUSTED_DOCUMENTS_FILE")),
+            automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
         )
         settings.legacy_keys()
+        _check_documents(settings, environ)
         return settings
 
     def legacy_keys(self) -> LegacyKeys:
@@ -67,6 +79,8 @@ _NAMES: Final = (
     "DATABASE_URL",
     "REDIS_URL",
     "STRONGROOM_ADMIN_TOKEN",
+    "STRONGROOM_AUTOMATIC_PERSISTED_QUERIES",
+    "STRONGROOM_CORS_ORIGINS",
     "STRONGROOM_HOME",
     "STRONGROOM_HOST",
     "STRONGROOM_LEGACY_FERNET_KEYS",
@@ -75,6 +89,8 @@ _NAMES: Final = (
     "STRONGROOM_LEGACY_SECRET_KEY_SALT",
     "STRONGROOM_PORT",
     "STRONGROOM_ROOT_KEYS",
+    "STRONGROOM_TRUSTED_DOCUMENTS",
+    "STRONGROOM_TRUSTED_DOCUMENTS_FILE",
 )
 
 
@@ -128,3 +144,47 @@ def _check_root_keys(text: str) -> str:
 
 def _read_list(text: str | None) -> tuple[str, ...]:
     return () if text is None else tuple(entry.strip() for entry in text.split(","))
+
+
+def _read_origins(text: str | None) -> tuple[str, ...]:
+    """Origins exactly as browsers send them; anything else would never match, and nobody would know why."""
+    origins = _read_list(text)
+    if "*" in origins:
+        raise SettingsError("STRONGROOM_CORS_ORIGINS takes no *: name every origin, such as https://console.example.com")
+    for number, origin in enumerate(origins, 1):
+        if not re.fullmatch(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", origin):
+            fault = "is not scheme://host or scheme://host:port in small letters, without a slash at the end"
+        elif re.fullmatch(r"http://.*[^:]:80|https://.*[^:]:443", origin):
+            fault = "names its scheme's own port, which browsers leave out"
+        else:
+            continue
+        raise SettingsError(f"STRONGROOM_CORS_ORIGINS: origin {number} {fault}")
+    return origins
+
+
+def _read_trusted(text: str) -> Trusted:
+    if text not in ("off", "allow", "only"):
+        raise SettingsError("STRONGROOM_TRUSTED_DOCUMENTS is not off, allow or only")
+    return text
+
+
+def _read_file(text: str | None) -> Path | None:
+    return None if text is None else Path(text).absolute()
+
+
+def _read_count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) > _MOST_DOCUMENTS:
+        raise SettingsError(f"STRONGROOM_AUTOMATIC_PERSISTED_QUERIES is not a whole number from 0 to {_MOST_DOCUMENTS}")
+    return int(text)
+
+
+def _check_documents(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Who names a file and forgets to turn it on would take every document for refused that is not in it."""
+    if settings.trusted_documents != "off" and settings.trusted_documents_file is None:
+        raise SettingsError(
+            f"STRONGROOM_TRUSTED_DOCUMENTS={settings.trusted_documents} needs STRONGROOM_TRUSTED_DOCUMENTS_FILE"
+        )
+    if settings.trusted_documents_file is not None and "STRONGROOM_TRUSTED_DOCUMENTS" not in environ:
+        raise SettingsError("STRONGROOM_TRUSTED_DOCUMENTS_FILE needs STRONGROOM_TRUSTED_DOCUMENTS=allow or only")
+    if settings.trusted_documents == "only" and settings.automatic_persisted_queries:
+        raise SettingsError("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES cannot go with STRONGROOM_TRUSTED_DOCUMENTS=only")

@@ -5,9 +5,7 @@ import logging
 import os
 import socket
 import sys
-from typing import Final
 
-import uvicorn
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,8 +13,7 @@ from db.errors import SettingsError
 from db.settings import Settings
 from gql.app import make_app, open_service
 from gql.schema import SCHEMA_FILE, print_sorted
-
-_DRAIN_SECONDS: Final = 5
+from gql.serving import Server
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,15 +47,7 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
     listening = _listen(settings.host, settings.port)
     try:
         async with open_service(settings, database_url, redis_url) as service:
-            config = uvicorn.Config(
-                make_app(service),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=_DRAIN_SECONDS,
-            )
-            await uvicorn.Server(config).serve(sockets=[listening])
+            await Server(make_app(service, settings), service.lines).serve(sockets=[listening])
     except (SQLAlchemyError, OSError) as error:
         raise SettingsError(
             f"the database cannot be used ({type(error).__name__}); see `python -m db upgrade`"

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -16,7 +16,9 @@ from db.sessions import Database, ReadSession, WriteSession
 from db.tokens import Authenticator
 from db.vault import Transaction, Vault
 from gql.auth import read_bearer
+from gql.lines import Lines
 from gql.loaders import Loaders
+from gql.progress import Progress
 
 T = TypeVar("T")
 
@@ -30,6 +32,8 @@ class Service:
     queue: Queue
     audit: AuditBuffer
     authenticator: Authenticator
+    lines: Lines = field(default_factory=Lines)
+    progress: Progress = field(default_factory=Progress)
 
 
 class Context:
