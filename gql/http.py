@@ -51,7 +51,7 @@ class GraphQLEndpoint(Generic[Context]):
         self.operations = Operations(schema, self.documents, introspection_allowed)
         self._open_context = open_context
         self._page = graphiql.read_bytes() if graphiql else None
-        self._lines = lines or Lines()
+        self._lines = Lines() if lines is None else lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, whatever it holds."""
