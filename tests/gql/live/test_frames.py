@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gql.frames import Close, Frame, read_frame
@@ -25,6 +25,7 @@ def read_or_refuse(text: str) -> Frame | Close:
         return close
 
 
+@settings(deadline=None)
 @given(MESSAGES)
 def test_any_message(message: dict[str, Any]) -> None:
     """Whatever JSON a frame holds, it is a message of the protocol or is refused with 4400."""
@@ -36,6 +37,7 @@ def test_any_message(message: dict[str, Any]) -> None:
         assert isinstance(read.payload, dict)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text(text: str) -> None:
     """Text of any kind is refused with 4400, and never repeated."""

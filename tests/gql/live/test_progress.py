@@ -170,7 +170,8 @@ async def test_a_database_that_does_not_answer(
 ) -> None:
     """A moment without a database is waited out; a long one, or a run that is gone, is told to who watches."""
     monkeypatch.setattr(gql.progress, "INTERVAL", 0.01)
-    find_run, errors = gql.progress.find_run, [Unavailable()] * 19
+    find_run = gql.progress.find_run
+    errors: list[Exception] = [Unavailable()] * 19
 
     async def find(session: Any, principal: Principal, id: uuid.UUID) -> Any:
         if errors and principal is not admin:

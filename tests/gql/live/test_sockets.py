@@ -14,6 +14,7 @@ from db.errors import Forbidden, LimitExceeded, Unavailable
 from gql.callers import RECHECK_SECONDS
 from gql.frames import MAX_MESSAGE
 from gql.sockets import MAX_OPERATIONS
+from gql.trusted import Trust
 
 SECRET = "hunter2-hunter2"
 TOKEN = "Bearer let-me-in"
@@ -293,6 +294,37 @@ async def test_shutdown(stage: Any, serve: Any) -> None:
         await stage.wait_idle()
     async with stage.connect(ready=False) as late:
         assert (await late.wait_closed())[0] == 1001
+
+
+async def test_a_server_that_stops(stage: Any, serve: Any) -> None:
+    """The server's own end is told to every line, idle or not, and does not wait for them."""
+    other = type(stage)()
+    server = serve(other.make_app(Trust(), (), 5.0), other.lines)
+    other.port = await server.__aenter__()
+    async with other.connect() as socket, other.stream(WAIT) as stream:
+        await socket.subscribe("a", WAIT)
+        await socket.receive()
+        assert await stream.receive() == ":"
+        await stream.receive()
+        started = time.monotonic()
+        stopping = asyncio.create_task(server.__aexit__(None, None, None))
+        assert await socket.wait_closed() == (1001, "Going away")
+        assert await stream.receive_all() == []
+        await stopping
+    assert time.monotonic() - started < 2
+    await other.wait_idle()
+
+
+async def test_the_server_logs_no_query_strings(stage: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What a client puts where a token does not belong is not logged, nor is any message, whatever the level."""
+    caplog.set_level(logging.DEBUG)
+    async with connect(
+        f"ws://127.0.0.1:{stage.port}/graphql?token={SECRET}", subprotocols=[Subprotocol("graphql-transport-ws")]
+    ) as connection:
+        await connection.send(json.dumps({**INIT, "payload": {"Authorization": SECRET}}))
+        await connection.wait_closed()
+    ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
+    assert SECRET not in " ".join(record.getMessage() for record in ours)
 
 
 async def test_too_many_connections(stage: Any) -> None:
