@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
@@ -18,6 +18,9 @@ __all__ = ["Settings", "asyncpg_dsn", "sqlalchemy_url"]
 _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
 _MOST_FAILURES: Final = 1_000_000
+_MOST_DOCUMENTS: Final = 100_000
+
+Trusted = Literal["off", "allow", "only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ class Settings:
     oidc: Oidc | None = None
     failed_sign_ins_per_address: int = 60
     failed_sign_ins_per_credential: int = 20
+    cors_origins: tuple[str, ...] = ()
+    trusted_documents: Trusted = "off"
+    trusted_documents_file: Path | None = None
+    automatic_persisted_queries: int = 0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -58,10 +65,15 @@ class Settings:
             oidc=read_oidc(environ),
             failed_sign_ins_per_address=_read_failures(environ, "STRONGROOM_FAILED_SIGN_INS_PER_ADDRESS", "60"),
             failed_sign_ins_per_credential=_read_failures(environ, "STRONGROOM_FAILED_SIGN_INS_PER_CREDENTIAL", "20"),
+            cors_origins=_read_origins(environ.get("STRONGROOM_CORS_ORIGINS")),
+            trusted_documents=_read_trusted(environ.get("STRONGROOM_TRUSTED_DOCUMENTS", "off")),
+            trusted_documents_file=_read_file(environ.get("STRONGROOM_TRUSTED_DOCUMENTS_FILE")),
+            automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
         )
         settings.legacy_keys()
         if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
             raise SettingsError("STRONGROOM_ADMIN_TOKEN looks like a JWT, and STRONGROOM_OIDC_… takes it for one")
+        _check_documents(settings, environ)
         return settings
 
     def legacy_keys(self) -> LegacyKeys:
@@ -78,6 +90,8 @@ _NAMES: Final = (
     "DATABASE_URL",
     "REDIS_URL",
     "STRONGROOM_ADMIN_TOKEN",
+    "STRONGROOM_AUTOMATIC_PERSISTED_QUERIES",
+    "STRONGROOM_CORS_ORIGINS",
     "STRONGROOM_FAILED_SIGN_INS_PER_ADDRESS",
     "STRONGROOM_FAILED_SIGN_INS_PER_CREDENTIAL",
     "STRONGROOM_HOME",
@@ -89,6 +103,8 @@ _NAMES: Final = (
     "STRONGROOM_PORT",
     "STRONGROOM_ROOT_KEYS",
     *OIDC_NAMES,
+    "STRONGROOM_TRUSTED_DOCUMENTS",
+    "STRONGROOM_TRUSTED_DOCUMENTS_FILE",
 )
 
 
@@ -149,3 +165,47 @@ def _check_root_keys(text: str) -> str:
 
 def _read_list(text: str | None) -> tuple[str, ...]:
     return () if text is None else tuple(entry.strip() for entry in text.split(","))
+
+
+def _read_origins(text: str | None) -> tuple[str, ...]:
+    """Origins exactly as browsers send them; anything else would never match, and nobody would know why."""
+    origins = _read_list(text)
+    if "*" in origins:
+        raise SettingsError("STRONGROOM_CORS_ORIGINS takes no *: name every origin, such as https://console.example.com")
+    for number, origin in enumerate(origins, 1):
+        if not re.fullmatch(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", origin):
+            fault = "is not scheme://host or scheme://host:port in small letters, without a slash at the end"
+        elif re.fullmatch(r"http://.*[^:]:80|https://.*[^:]:443", origin):
+            fault = "names its scheme's own port, which browsers leave out"
+        else:
+            continue
+        raise SettingsError(f"STRONGROOM_CORS_ORIGINS: origin {number} {fault}")
+    return origins
+
+
+def _read_trusted(text: str) -> Trusted:
+    if text not in ("off", "allow", "only"):
+        raise SettingsError("STRONGROOM_TRUSTED_DOCUMENTS is not off, allow or only")
+    return text
+
+
+def _read_file(text: str | None) -> Path | None:
+    return None if text is None else Path(text).absolute()
+
+
+def _read_count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) > _MOST_DOCUMENTS:
+        raise SettingsError(f"STRONGROOM_AUTOMATIC_PERSISTED_QUERIES is not a whole number from 0 to {_MOST_DOCUMENTS}")
+    return int(text)
+
+
+def _check_documents(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Who names a file and forgets to turn it on would take every document for refused that is not in it."""
+    if settings.trusted_documents != "off" and settings.trusted_documents_file is None:
+        raise SettingsError(
+            f"STRONGROOM_TRUSTED_DOCUMENTS={settings.trusted_documents} needs STRONGROOM_TRUSTED_DOCUMENTS_FILE"
+        )
+    if settings.trusted_documents_file is not None and "STRONGROOM_TRUSTED_DOCUMENTS" not in environ:
+        raise SettingsError("STRONGROOM_TRUSTED_DOCUMENTS_FILE needs STRONGROOM_TRUSTED_DOCUMENTS=allow or only")
+    if settings.trusted_documents == "only" and settings.automatic_persisted_queries:
+        raise SettingsError("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES cannot go with STRONGROOM_TRUSTED_DOCUMENTS=only")

@@ -1,17 +1,11 @@
 """`python -m gql serve` runs the API; `python -m gql schema` prints its schema, or checks the committed one."""
 
 import argparse
-import asyncio
 import logging
 import os
-import signal
 import socket
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Final
 
-import uvicorn
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,8 +13,7 @@ from db.errors import SettingsError
 from db.settings import Settings
 from gql.app import make_app, open_service
 from gql.schema import SCHEMA_FILE, print_sorted
-
-_DRAIN_SECONDS: Final = 5
+from gql.serving import Server
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,33 +48,13 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
     listening = _listen(settings.host, settings.port)
     try:
         async with open_service(settings, database_url, redis_url) as service:
-            config = uvicorn.Config(
-                make_app(service),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=_DRAIN_SECONDS,
-            )
-            await _Server(config).serve(sockets=[listening])
+            await Server(make_app(service, settings), service.lines).serve(sockets=[listening])
     except (SQLAlchemyError, OSError) as error:
         raise SettingsError(
             f"the database cannot be used ({type(error).__name__}); see `python -m db upgrade`"
         ) from None
     finally:
         listening.close()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's own raises the signal again once it has stopped serving: what waits for the audit log would be lost."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Stop serving at a signal, and no more."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -30,8 +30,12 @@ from db.upgrade import is_current
 from db.vault import Vault
 from gql.context import Service, open_context
 from gql.http import GraphQLEndpoint
+from gql.manifests import read_trust
+from gql.origins import Origins, list_middleware
 from gql.replies import Guard, answer_http_exception
 from gql.schema import schema
+from gql.sockets import SocketEndpoint
+from gql.trusted import Trust
 
 _STATIC: Final = Path(__file__).parent / "static"
 
@@ -68,23 +72,32 @@ async def run_service(
     try:
         yield service
     finally:
+        await service.progress.stop()
         await service.audit.stop()
         await feed.stop()
         await queue.close()
         await pool.close()
 
 
-def make_app(service: Service) -> Starlette:
-    """The application around a service."""
-    endpoint = GraphQLEndpoint(schema, open_context(service), None, _STATIC / "graphiql.html")
+def make_app(service: Service, settings: Settings | None = None) -> Starlette:
+    """The application around a service; without settings, for callers of its own origin and with any document.
+
+    Raises SettingsError if the file of trusted documents is not what it should be.
+    """
+    origins = settings.cors_origins if settings else ()
+    trust = read_trust(settings) if settings else Trust()
+    open_for = open_context(service)
+    endpoint = GraphQLEndpoint(schema, open_for, None, _STATIC / "graphiql.html", trust, service.lines)
+    sockets = SocketEndpoint(endpoint.operations, open_for, service.lines, Origins(origins))
     return Starlette(
         routes=[
             Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", sockets),
             Route("/healthz", _alive),
             Route("/readyz", _Readiness(service)),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard), *list_middleware(origins)],
         exception_handlers={HTTPException: answer_http_exception},
     )
 

@@ -1,5 +1,7 @@
 """Backfill: starting, steering and watching runs, and what they left alone."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 
 import strawberry
@@ -14,7 +16,7 @@ from gql.context import GraphQLInfo
 from gql.enums import BackfillKind, BackfillStatus
 
 
-@strawberry.type(description="One run of a backfill. It goes on without its caller; poll it for progress.")
+@strawberry.type(description="One run of a backfill. It goes on without its caller; watch it, or poll it.")
 class BackfillRun:
     """One run of a backfill."""
 
@@ -173,3 +175,22 @@ class BackfillMutation:
         run = await info.context.write(lambda transaction: rules.cancel_backfill(transaction, wanted))
         await info.context.service.queue.enqueue_run(run.id)
         return show_run(run)
+
+
+@strawberry.type
+class BackfillSubscription:
+    """Subscriptions to runs."""
+
+    @strawberry.subscription(
+        description=(
+            "A run as it is now, then whenever it changes, four times a second at most, until it is over. "
+            "Needs backfill:run."
+        )
+    )
+    async def backfill_progress(self, info: GraphQLInfo, id: Id) -> AsyncGenerator[BackfillRun]:
+        """A run, again and again."""
+        context = info.context
+        rows = context.service.progress.watch(context.service.database, context.principal, identifier(id, "id"))
+        async with aclosing(rows) as changes:
+            async for row in changes:
+                yield show_run(row)

@@ -95,6 +95,8 @@ class _Run:
             arguments = get_argument_values(definition, node, self._variables, hide_suggestions=True)
         info = self._info(field, trail)
         if field.function is not None and field.arguments is not None:
+            if field.ask is not None:
+                field.ask(info)
             named = {field.arguments[name]: value for name, value in arguments.items()}
             return field.function(source, info=Info(_raw_info=info, _field=cast("Any", field.field)), **named)
         resolve = cast("Any", definition.resolve)

@@ -18,6 +18,7 @@ from gql.context import Context, GraphQLInfo
 from gql.enums import ConfigScope, ConfigType, ScopeFilter
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
+from gql.permissions import MayReveal
 from gql.scalars import JSON
 
 
@@ -66,6 +67,7 @@ class Config:
             "The value itself. Needs the permission config:reveal; otherwise null with a FORBIDDEN error on this "
             "path. Every reveal of a secret is on record before it is answered."
         ),
+        permission_classes=[MayReveal],
     )
     async def decrypted_value(self, info: GraphQLInfo) -> JSON | None:
         """The value in the clear."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -17,7 +17,9 @@ from db.resolving import Resolver
 from db.sessions import Database, ReadSession, WriteSession
 from db.vault import Transaction, Vault
 from gql.auth import read_address, read_bearer
+from gql.lines import Lines
 from gql.loaders import Loaders
+from gql.progress import Progress
 
 T = TypeVar("T")
 
@@ -32,6 +34,8 @@ class Service:
     audit: AuditBuffer
     authenticator: Authenticator
     resolver: Resolver
+    lines: Lines = field(default_factory=Lines)
+    progress: Progress = field(default_factory=Progress)
 
 
 class Context:

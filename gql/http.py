@@ -1,4 +1,4 @@
-"""GraphQL over HTTP, by its specification: one endpoint for POST, and GET for queries."""
+"""GraphQL over HTTP, by its specification: one endpoint for POST, and GET for queries; events for who prefers them."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -11,14 +11,16 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from db.errors import StrongroomError, refuse
-from gql.coercion import coerce_variables
-from gql.documents import Document, DocumentCache
-from gql.execution import open_schema, run
-from gql.failures import describe_failures
-from gql.negotiation import GRAPHQL, HTML, JSON, choose_media, is_json
+from gql.callers import Caller
+from gql.events import stream_events, wrap
+from gql.execution import open_schema
+from gql.lines import Lines
+from gql.negotiation import EVENTS, GRAPHQL, HTML, JSON, choose_media, is_json
+from gql.operations import Operations, Prepared, RequestFailed
 from gql.params import Params, read_body, read_get, read_post
 from gql.payloads import write_json
 from gql.replies import ClientGone, Reply, refuse_request, reply_failure, send_reply, write_errors
+from gql.trusted import DocumentStore, Trust
 
 _PAGE_HEADERS = {"content-security-policy": "frame-ancestors 'none'", "referrer-policy": "no-referrer"}
 
@@ -32,6 +34,8 @@ class GraphQLEndpoint(Generic[Context]):
       answered before the body is read (401, 403, 429, 503). It must not read the body.
     - `introspection_allowed` says whether this caller may see the schema; None lets everyone.
     - `graphiql`, if given, is the page shown to browsers.
+    - `trust` says which documents run; None lets all.
+    - `lines` holds the streams of events; other endpoints may share it.
     """
 
     def __init__(
@@ -40,12 +44,14 @@ class GraphQLEndpoint(Generic[Context]):
         open_context: Callable[[Request], AbstractAsyncContextManager[Context]],
         introspection_allowed: Callable[[Context], bool] | None,
         graphiql: Path | None = None,
+        trust: Trust | None = None,
+        lines: Lines | None = None,
     ) -> None:
-        self.documents = DocumentCache(open_schema(schema))
-        self._schema = schema
+        self.documents = DocumentStore(open_schema(schema), trust)
+        self.operations = Operations(schema, self.documents, introspection_allowed)
         self._open_context = open_context
-        self._introspection_allowed = introspection_allowed
         self._page = graphiql.read_bytes() if graphiql else None
+        self._lines = Lines() if lines is None else lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, whatever it holds."""
@@ -54,51 +60,62 @@ class GraphQLEndpoint(Generic[Context]):
         try:
             accept = headers.get(b"accept", b"").decode("latin-1")
             media = choose_media(accept, self._page is not None and scope["method"] == "GET")
-            reply = await self._answer(scope, receive, headers, media)
+            reply = await self._answer(scope, receive, send, headers, media)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 (the last resort: nothing is told of it, its place is logged)
             reply = reply_failure(error)
-            media = JSON if media == HTML else media
-        await send_reply(send, reply, media or JSON)
+            media = JSON if media in (HTML, EVENTS) else media
+        if reply is not None:
+            await send_reply(send, reply, media or JSON)
 
-    async def _answer(self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], media: str | None) -> Reply:
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], media: str | None
+    ) -> Reply | None:
+        """The reply; None if there was a stream of events, which has ended."""
         _check_method(scope, headers)
         if media is None:
-            raise refuse_request(406, f"answers are {GRAPHQL} or {JSON}")
+            raise refuse_request(406, f"answers are {GRAPHQL}, {JSON} or {EVENTS}")
         if media == HTML and self._page is not None:
             return Reply(200, self._page, _PAGE_HEADERS)
-        async with self._open_context(Request(scope, receive)) as context:
+        request = Request(scope, receive)
+        async with self._open_context(request) as context:
             if scope["method"] == "GET":
                 params = read_get(scope["query_string"])
             else:
                 params = read_post(await read_body(receive, headers.get(b"content-length")))
-            document = self.documents.open(params.query)
-            if document.errors:
-                return Reply(400 if media == GRAPHQL else 200, write_errors(document.errors))
-            return await self._execute(scope, document, params, context, media)
+            prepared = self._prepare(scope["method"], params, context, media)
+            if isinstance(prepared, Reply):
+                return prepared
+            if prepared.kind is OperationType.SUBSCRIPTION:
+                caller = Caller(self._open_context, request)
+                await self._stream(prepared, context, caller, receive, send)
+                return None
+            reply = Reply(200, write_json(await self.operations.run(prepared, context)))
+            return wrap(reply) if media == EVENTS else reply
         raise AssertionError("a context must not swallow exceptions")
 
-    async def _execute(self, scope: Scope, document: Document, params: Params, context: Context, media: str) -> Reply:
-        try:
-            self._check_introspection(document, context)
-            operation = document.select(params.operation_name)
-            _check_kind(operation.kind, scope["method"])
-            variables = coerce_variables(operation.variables, params.variables)
-            operation.check_weight(variables.coerced)
-        except StrongroomError as error:
-            # The request was well-formed, so application/json answers it with 200.
-            reply = reply_failure(error)
-            return reply._replace(status=400 if media == GRAPHQL else 200)
-        result = await run(self._schema, document, operation, variables, context)
-        if not result.errors:
-            return Reply(200, write_json({"data": result.data}))
-        errors = describe_failures(result.errors)
-        return Reply(200, write_json({"errors": errors, "data": result.data}))
+    def _prepare(self, method: str, params: Params, context: Context, media: str) -> Prepared | Reply:
+        def check_kind(kind: OperationType) -> None:
+            _check_kind(kind, method, media)
 
-    def _check_introspection(self, document: Document, context: Context) -> None:
-        if document.introspects and self._introspection_allowed and not self._introspection_allowed(context):
-            refuse("introspection is not allowed", "query")
+        try:
+            return self.operations.prepare(params, context, check_kind)
+        except RequestFailed as error:
+            reply = Reply(400, write_errors(error.errors))
+        except StrongroomError as error:
+            reply = reply_failure(error)
+        if media == EVENTS:
+            return wrap(reply)
+        # The request was well-formed, so application/json answers it with 200.
+        return reply._replace(status=400 if media == GRAPHQL else 200)
+
+    async def _stream(
+        self, prepared: Prepared, context: Context, caller: Caller[Context], receive: Receive, send: Send
+    ) -> None:
+        with self._lines.open() as line:
+            line.start(caller.watch())
+            await stream_events(line, self.operations.stream(prepared, context, caller.open), receive, send)
 
 
 def _check_method(scope: Scope, headers: dict[bytes, bytes]) -> None:
@@ -113,10 +130,10 @@ def _check_method(scope: Scope, headers: dict[bytes, bytes]) -> None:
         raise refuse_request(415, "a body is not encoded", {"accept-encoding": "identity"})
 
 
-def _check_kind(kind: OperationType, method: str) -> None:
-    if kind is OperationType.SUBSCRIPTION:
-        refuse("subscriptions do not work over plain HTTP", "query")
-    if method == "GET" and kind is not OperationType.QUERY:
+def _check_kind(kind: OperationType, method: str, media: str) -> None:
+    if kind is OperationType.SUBSCRIPTION and media != EVENTS:
+        refuse(f"subscriptions need {EVENTS} or a WebSocket", "query")
+    if method == "GET" and kind is OperationType.MUTATION:
         raise refuse_request(405, "GET is for queries only", {"allow": "POST"})
 
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 HTML = "text/html"
+EVENTS = "text/event-stream"
 
 _WILD = ("*/*", "text/*", "application/*")
 
@@ -13,9 +14,12 @@ _WILD = ("*/*", "text/*", "application/*")
 def choose_media(accept: str, html_offered: bool = False) -> str | None:
     """The media type to answer with, by the weights in an Accept header; None if none will do.
 
-    JSON answers to `*/*` and to a missing header, as the GraphQL-over-HTTP specification asks.
+    JSON answers to `*/*` and to a missing header, as the GraphQL-over-HTTP specification asks. A stream of
+    events answers only who asks for it by name and before any JSON: many clients list it last, just in case.
     """
     weights = _read_weights(accept) or {"*/*": 1.0}
+    if _prefers_events(weights):
+        return EVENTS
     offered = (JSON, GRAPHQL, HTML) if html_offered else (JSON, GRAPHQL)
     best = max(offered, key=lambda media: (_weigh(media, weights), media in weights and media == GRAPHQL))
     return best if _weigh(best, weights) > 0 else None
@@ -29,6 +33,13 @@ def is_json(content_type: str) -> bool:
     return media == JSON and all(charset in ("utf-8", "utf8") for charset in charsets)
 
 
+def _prefers_events(weights: dict[str, float]) -> bool:
+    wanted = weights.get(EVENTS, 0.0)
+    earlier = [*weights][: [*weights].index(EVENTS)] if wanted else []
+    rest = max(_weigh(media, weights) for media in (JSON, GRAPHQL))
+    return wanted > rest or (wanted == rest and wanted > 0 and not {JSON, GRAPHQL, *_WILD} & {*earlier})
+
+
 def _weigh(media: str, weights: dict[str, float]) -> float:
     group = media.partition("/")[0] + "/*"
     return weights.get(media, weights.get(group, weights.get("*/*", 0.0)))
@@ -38,7 +49,7 @@ def _read_weights(accept: str) -> dict[str, float]:
     weights: dict[str, float] = {}
     for choice in accept.lower().split(","):
         media, *parameters = (part.strip() for part in choice.split(";"))
-        if media in (JSON, GRAPHQL, HTML, *_WILD):
+        if media in (JSON, GRAPHQL, HTML, EVENTS, *_WILD):
             weights[media] = max(weights.get(media, 0.0), _read_quality(parameters))
         elif media:
             weights.setdefault("", 0.0)

@@ -22,7 +22,7 @@ _KINDS: tuple[tuple[str, Any, str], ...] = (
 
 
 class Params(NamedTuple):
-    """What a GraphQL request asks for; `extensions` are checked and not used yet."""
+    """What a GraphQL request asks for; `query` is empty where `extensions` name a document by its hash."""
 
     query: str
     variables: dict[str, Any]
@@ -60,7 +60,7 @@ def read_post(body: bytes) -> Params:
         refuse("batches are not supported: send one operation a request", "body")
     if not isinstance(given, dict):
         refuse("expected an object with a query", "body")
-    return _check(cast("dict[str, Any]", given))
+    return read_params(cast("dict[str, Any]", given))
 
 
 def read_get(query_string: bytes) -> Params:
@@ -75,20 +75,23 @@ def read_get(query_string: bytes) -> Params:
     for name in ("variables", "extensions"):
         if name in given:
             given[name] = _read_parameter(given[name], name)
-    return _check(given)
+    return read_params(given)
 
 
 def _read_parameter(text: str, name: str) -> Any:
     return read_json(text, name) if text else None
 
 
-def _check(given: Mapping[str, Any]) -> Params:
+def read_params(given: Mapping[str, Any]) -> Params:
+    """The request that an object holds; BadInput names every parameter that does not belong or fit."""
     problems = [Problem((show_key(name),), "unknown parameter") for name in given if name not in _NAMES]
     problems.extend(
         Problem((name,), f"expected {told}") for name, kind, told in _KINDS if not isinstance(given.get(name), kind)
     )
     query = given.get("query")
-    if not isinstance(query, str) or not query.strip():
+    if query in (None, "") and _names_document(given.get("extensions")):
+        query = ""
+    elif not isinstance(query, str) or not query.strip():
         problems.append(Problem(("query",), "required, a string"))
         raise BadInput(problems[:MAX_PROBLEMS])
     if problems:
@@ -99,6 +102,15 @@ def _check(given: Mapping[str, Any]) -> Params:
     return Params(
         query, given.get("variables") or {}, given.get("operationName") or None, given.get("extensions") or {}
     )
+
+
+def list_params(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an object a request is made of; some clients send more along."""
+    return {name: given[name] for name in _NAMES if name in given}
+
+
+def _names_document(extensions: Any) -> bool:
+    return isinstance(extensions, dict) and "persistedQuery" in extensions
 
 
 def _shorten_paths(error: BadInput) -> BadInput:

@@ -61,6 +61,7 @@ Shape = Leaf | ListShape | ObjectShape
 class FieldPlan:
     """One field: how its value is come by, and what is made of it.
 
+    `ask`, if there is one, is called with the info before anything else: the field's guard (gql/guard.py).
     Exactly one of `attribute`, `method` (called with the source), `function` (called with source, info and
     arguments under their Python names) and neither (graphql's own resolver) is how.
     """
@@ -77,6 +78,7 @@ class FieldPlan:
     function: Callable[..., Any] | None = None
     arguments: dict[str, str] | None = None
     constant: str | None = None
+    ask: Callable[[Any], None] | None = None
 
     @property
     def name(self) -> str:
@@ -149,19 +151,20 @@ def _plan_call(definition: GraphQLField, field: StrawberryField | None) -> dict[
     """The shortest way to a field's value; its own resolver where it is guarded or takes inputs."""
     if field is None or field.extensions:
         return {}
+    ask = getattr(definition.resolve, "ask", None)
     resolver = cast("Any", field).base_resolver
     if resolver is None:
-        return {} if definition.args else {"attribute": field.python_name}
+        return {} if definition.args or ask else {"attribute": field.python_name}
     takes_self = resolver.self_parameter is not None
     info = resolver.info_parameter
     if not takes_self or resolver.parent_parameter is not None:
         return {}
-    if info is None and not definition.args and not resolver.is_async:
+    if info is None and not definition.args and not resolver.is_async and ask is None:
         return {"method": resolver.wrapped_func}
     arguments = _plain_arguments(definition, field)
     if info is None or info.name != "info" or arguments is None:
         return {}
-    return {"function": resolver.wrapped_func, "arguments": arguments}
+    return {"function": resolver.wrapped_func, "arguments": arguments, "ask": ask}
 
 
 def _plain_arguments(definition: GraphQLField, field: StrawberryField) -> dict[str, str] | None:

@@ -6,7 +6,7 @@ from typing import Final
 import strawberry
 from graphql import build_schema, lexicographic_sort_schema, print_schema
 
-from gql.backfill import BackfillMutation, BackfillQuery
+from gql.backfill import BackfillMutation, BackfillQuery, BackfillSubscription
 from gql.configs import ConfigMutation, ConfigQuery
 from gql.guard import guard
 from gql.integrations import IntegrationMutation, IntegrationQuery
@@ -43,7 +43,12 @@ class Mutation(
     """What callers can change."""
 
 
-schema: Final = guard(strawberry.Schema(query=Query, mutation=Mutation))
+@strawberry.type(description="What callers can watch, over a WebSocket or as server-sent events.")
+class Subscription(BackfillSubscription):
+    """What callers can watch."""
+
+
+schema: Final = guard(strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription))
 
 
 def print_sorted() -> str:

@@ -32,6 +32,10 @@ def test_everything_given():
             "STRONGROOM_LEGACY_SECRET_KEY": "key",
             "STRONGROOM_LEGACY_SECRET_KEY_SALT": "salt",
             "STRONGROOM_LEGACY_SECRET_KEY_INFO": "info",
+            "STRONGROOM_CORS_ORIGINS": "https://console.example.com, http://[::1]:5173",
+            "STRONGROOM_TRUSTED_DOCUMENTS": "allow",
+            "STRONGROOM_TRUSTED_DOCUMENTS_FILE": "documents.json",
+            "STRONGROOM_AUTOMATIC_PERSISTED_QUERIES": "500",
         }
     )
     assert settings == Settings(
@@ -46,6 +50,10 @@ def test_everything_given():
         legacy_secret_key="key",
         legacy_secret_key_salt="salt",
         legacy_secret_key_info="info",
+        cors_origins=("https://console.example.com", "http://[::1]:5173"),
+        trusted_documents="allow",
+        trusted_documents_file=Path.cwd() / "documents.json",
+        automatic_persisted_queries=500,
     )
 
 
@@ -78,6 +86,21 @@ def test_everything_given():
         ("STRONGROOM_LEGACY_FERNET_KEYS", PLANTED),
         ("STRONGROOM_LEGACY_FERNET_KEYS", f"{FERNET},{PLANTED}"),
         ("STRONGROOM_LEGACY_SECRET_KEY", f"\udcff{PLANTED}"),
+        ("STRONGROOM_CORS_ORIGINS", "*"),
+        ("STRONGROOM_CORS_ORIGINS", "https://a.example, *"),
+        ("STRONGROOM_CORS_ORIGINS", "https://a.example,"),
+        ("STRONGROOM_CORS_ORIGINS", "https://a.example/"),
+        ("STRONGROOM_CORS_ORIGINS", "https://A.example"),
+        ("STRONGROOM_CORS_ORIGINS", "https://a.example:443"),
+        ("STRONGROOM_CORS_ORIGINS", "http://[::1]:80"),
+        ("STRONGROOM_CORS_ORIGINS", f"https://u:{PLANTED}@a.example"),
+        ("STRONGROOM_CORS_ORIGINS", "null"),
+        ("STRONGROOM_TRUSTED_DOCUMENTS", PLANTED),
+        ("STRONGROOM_TRUSTED_DOCUMENTS", "only"),
+        ("STRONGROOM_TRUSTED_DOCUMENTS_FILE", "documents.json"),
+        ("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "-1"),
+        ("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "100001"),
+        ("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", PLANTED),
     ],
 )
 def test_malformed_value(name: str, value: str):
@@ -91,7 +114,15 @@ def test_malformed_value(name: str, value: str):
     assert refusal.value.__context__ is None or PLANTED[:10] not in repr(refusal.value.__context__)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "STRONGROOM_ROOT_KEYS", "STRONGROOM_HOME"])
+def test_nobody_registers_where_only_trusted_documents_run():
+    """Settings that contradict each other are refused, not weighed against each other."""
+    given = {"STRONGROOM_TRUSTED_DOCUMENTS": "only", "STRONGROOM_TRUSTED_DOCUMENTS_FILE": "documents.json"}
+    with pytest.raises(SettingsError, match="cannot go with STRONGROOM_TRUSTED_DOCUMENTS=only"):
+        Settings.from_env({**given, "STRONGROOM_AUTOMATIC_PERSISTED_QUERIES": "1"})
+    assert Settings.from_env({**given, "STRONGROOM_TRUSTED_DOCUMENTS": "off"}).trusted_documents == "off"
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "STRONGROOM_ROOT_KEYS", "STRONGROOM_HOME", "STRONGROOM_CORS_ORIGINS"])
 @pytest.mark.parametrize("value", ["", "  "])
 def test_blank_value(name: str, value: str):
     """A variable that is set but blank is refused: nothing starts on an empty database by mistake."""

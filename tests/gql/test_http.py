@@ -345,7 +345,7 @@ async def test_callers_are_known_before_anything_else(
         ("POST", {"content-type": "application/x-www-form-urlencoded"}, 415),
         ("POST", {"content-type": "application/json; charset=utf-16"}, 415),
         ("POST", {"content-type": "application/json", "content-encoding": "gzip"}, 415),
-        ("POST", {"content-type": "application/json", "accept": "text/event-stream"}, 406),
+        ("POST", {"content-type": "application/json", "accept": "multipart/mixed"}, 406),
         ("POST", {"content-type": "application/json", "accept": "text/html"}, 406),
     ],
 )

@@ -1,6 +1,10 @@
 import pytest
 
-from gql.negotiation import GRAPHQL, HTML, JSON, choose_media, is_json
+from gql.negotiation import EVENTS, GRAPHQL, HTML, JSON, choose_media, is_json
+
+URQL = (
+    "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed"
+)
 
 
 @pytest.mark.parametrize(
@@ -17,7 +21,17 @@ from gql.negotiation import GRAPHQL, HTML, JSON, choose_media, is_json
         ("application/json;q=0, */*", GRAPHQL),
         ("text/html,application/xhtml+xml,*/*;q=0.8", JSON),
         ("text/html", None),
-        ("text/event-stream", None),
+        ("text/event-stream", EVENTS),
+        ("text/event-stream, application/json", EVENTS),
+        ("text/event-stream, */*", EVENTS),
+        ("application/json;q=0.9, Text/Event-Stream", EVENTS),
+        ("text/event-stream, multipart/mixed", EVENTS),
+        ("application/json, text/event-stream", JSON),
+        ("*/*, text/event-stream", JSON),
+        ("text/event-stream;q=0.9, application/json", JSON),
+        ("text/event-stream;q=0", None),
+        ("text/*", None),
+        (URQL, GRAPHQL),
         ("application/json;q=0", None),
         ("application/json;q=many", None),
         (",;,", JSON),

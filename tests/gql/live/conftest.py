@@ -1,0 +1,300 @@
+"""A real server for what stays open.
+
+stage                      a server of a small schema, whose tokens a test gives and takes
+connect_to                 `async with connect_to(port, token) as socket`: a client of any application
+serve                      `async with serve(app, lines) as port`: any application, served like in production
+Socket                     a WebSocket client that sends whatever a test wants
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import strawberry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from db.errors import Conflict, Unauthenticated
+from gql.frames import PROTOCOL
+from gql.http import GraphQLEndpoint
+from gql.lines import Lines
+from gql.origins import Origins, list_middleware
+from gql.serving import Server
+from gql.sockets import SocketEndpoint
+from gql.trusted import Trust
+
+SECRET = "hunter2-hunter2"
+TOKEN = "Bearer let-me-in"
+
+Serve = Callable[[ASGIApp, Lines], AbstractAsyncContextManager[int]]
+
+
+@dataclass
+class Context:
+    stage: "Stage"
+    asked: int
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self) -> str:
+        return "hello"
+
+    @strawberry.field
+    def broken(self) -> str:
+        raise ValueError(SECRET)
+
+    @strawberry.field
+    async def slow(self) -> str:
+        await asyncio.sleep(60)
+        return "at last"
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def add(self, text: str) -> str:
+        return text
+
+
+@strawberry.type
+class Event:
+    number: int
+
+    @strawberry.field
+    def asked(self, info: strawberry.Info[Context, None]) -> int:
+        """How often the caller had been asked for when this event was shown."""
+        return info.context.asked
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def count(self, info: strawberry.Info[Context, None], to: int, pause: float = 0.0) -> AsyncGenerator[Event]:
+        for number in range(1, to + 1):
+            yield Event(number=number)
+            await asyncio.sleep(pause)
+
+    @strawberry.subscription
+    async def wait(self, info: strawberry.Info[Context, None]) -> AsyncGenerator[Event]:
+        """One event, then nothing but waiting for `stage.next`."""
+        stage = info.context.stage
+        stage.waiting += 1
+        try:
+            yield Event(number=0)
+            while True:
+                yield Event(number=await stage.next.get())
+        finally:
+            stage.waiting -= 1
+
+    @strawberry.subscription
+    async def refused(self, late: bool) -> AsyncGenerator[Event]:
+        if late:
+            yield Event(number=1)
+        raise Conflict("newer", {"currentVersion": 3})
+
+    @strawberry.subscription
+    async def failing(self) -> AsyncGenerator[Event]:
+        yield Event(number=1)
+        raise ValueError(SECRET)
+
+    @strawberry.subscription
+    async def large(self, size: int) -> AsyncGenerator[str]:
+        while True:
+            yield "x" * size
+
+
+@dataclass
+class Stage:
+    """The small server: its port, and what a test does behind it."""
+
+    port: int = 0
+    tokens: dict[str, Exception | None] = field(default_factory=lambda: {TOKEN: None})
+    lines: Lines = field(default_factory=Lines)
+    next: asyncio.Queue[int] = field(default_factory=asyncio.Queue[int])
+    waiting: int = 0
+    asked: int = 0
+
+    @asynccontextmanager
+    async def open_context(self, request: Request) -> AsyncIterator[Context]:
+        self.asked += 1
+        refusal = self.tokens.get(request.headers.get("authorization", ""), Unauthenticated())
+        if refusal is not None:
+            raise refusal
+        yield Context(self, self.asked)
+
+    def revoke(self, error: Exception | None = None) -> None:
+        """Take every token back."""
+        self.tokens = {token: error or Unauthenticated() for token in self.tokens}
+
+    async def wait_idle(self) -> None:
+        """Until nothing is open and every source is closed."""
+        async with asyncio.timeout(2):
+            while self.waiting or len(self.lines):
+                await asyncio.sleep(0.005)
+
+    def make_app(self, trust: Trust, origins: tuple[str, ...], init_seconds: float) -> Starlette:
+        schema = strawberry.Schema(Query, Mutation, Subscription)
+        endpoint = GraphQLEndpoint(schema, self.open_context, None, None, trust, self.lines)
+        sockets = SocketEndpoint(endpoint.operations, self.open_context, self.lines, Origins(origins), init_seconds)
+        routes = [Route("/graphql", endpoint), WebSocketRoute("/graphql", sockets)]
+        return Starlette(routes=routes, middleware=list_middleware(origins))
+
+    @asynccontextmanager
+    async def connect(self, *, ready: bool = True, **options: Any) -> AsyncIterator["Socket"]:
+        """A connected client; `ready` once it has been acknowledged."""
+        options = {"subprotocols": [Subprotocol(PROTOCOL)], **options}
+        async with connect(f"ws://127.0.0.1:{self.port}/graphql", **options) as connection:
+            socket = Socket(connection)
+            if ready:
+                await socket.introduce(TOKEN)
+            yield socket
+
+    @asynccontextmanager
+    async def stream(self, query: str, token: str = TOKEN, **options: Any) -> AsyncIterator["EventStream"]:
+        """A stream of events."""
+        headers = {"accept": "text/event-stream", "authorization": token, **options.pop("headers", {})}
+        url = f"http://127.0.0.1:{self.port}/graphql"
+        async with (
+            httpx.AsyncClient(timeout=10) as http,
+            http.stream("POST", url, json={"query": query, **options}, headers=headers) as response,
+        ):
+            yield EventStream(response)
+
+
+class Socket:
+    """A WebSocket client."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, **message: Any) -> None:
+        """Send a message."""
+        await self.connection.send(json.dumps(message))
+
+    async def introduce(self, authorization: str) -> None:
+        """Say who is calling, and be acknowledged."""
+        await self.send(type="connection_init", payload={"Authorization": authorization})
+        assert await self.receive() == {"type": "connection_ack"}
+
+    async def subscribe(self, id: str, query: str, **payload: Any) -> None:
+        """Ask for an operation."""
+        await self.send(id=id, type="subscribe", payload={"query": query, **payload})
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message."""
+        async with asyncio.timeout(5):
+            return json.loads(await self.connection.recv())
+
+    async def receive_all(self) -> list[dict[str, Any]]:
+        """All messages up to the one that ends an operation."""
+        messages = [await self.receive()]
+        while messages[-1]["type"] not in ("complete", "error"):
+            messages.append(await self.receive())
+        return messages
+
+    async def wait_closed(self) -> tuple[int, str]:
+        """The code and the words of the close, whatever comes before."""
+        async with asyncio.timeout(5):
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.connection.recv()
+            await self.connection.wait_closed()
+        close = self.connection.protocol.close_rcvd
+        assert close is not None, "closed without a word"
+        return close.code, close.reason
+
+
+class EventStream:
+    """A response that is a stream of events."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._chunks = response.aiter_text()
+        self._text = ""
+
+    async def receive(self) -> str | None:
+        """The next block, as it was sent; None at the end."""
+        async with asyncio.timeout(5):
+            while "\n\n" not in self._text:
+                try:
+                    self._text += await anext(self._chunks)
+                except StopAsyncIteration:
+                    assert not self._text
+                    return None
+        block, _, self._text = self._text.partition("\n\n")
+        return block
+
+    async def receive_all(self) -> list[str]:
+        """All blocks that are no comments."""
+        blocks: list[str] = []
+        while (block := await self.receive()) is not None:
+            if block != ":":
+                blocks.append(block)
+        return blocks
+
+
+class QuickServer(Server):
+    """Stops when it is told to, without looking at the clock first."""
+
+    def __init__(self, app: ASGIApp, lines: Lines) -> None:
+        super().__init__(app, lines)
+        self.stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.stopping.wait()
+
+
+@asynccontextmanager
+async def open_server(app: ASGIApp, lines: Lines) -> AsyncGenerator[int]:
+    server = QuickServer(app, lines)
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.005)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.stopping.set()
+        async with asyncio.timeout(10):
+            await running
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """Serves an application on a port of its own."""
+    return open_server
+
+
+@pytest.fixture
+def connect_to() -> Callable[[int, str], AbstractAsyncContextManager[Socket]]:
+    """Makes clients of any application, each with a token."""
+
+    @asynccontextmanager
+    async def open_socket(port: int, token: str) -> AsyncIterator[Socket]:
+        url = f"ws://127.0.0.1:{port}/graphql"
+        async with connect(url, subprotocols=[Subprotocol(PROTOCOL)]) as connection:
+            socket = Socket(connection)
+            await socket.introduce(f"Bearer {token}")
+            yield socket
+
+    return open_socket
+
+
+@pytest.fixture
+async def stage(request: pytest.FixtureRequest, serve: Serve) -> AsyncIterator[Stage]:
+    """The small server; `@pytest.mark.parametrize("stage", [{…}], indirect=True)` sets it up differently."""
+    options: dict[str, Any] = {"trust": Trust(), "origins": (), "init_seconds": 5.0, **getattr(request, "param", {})}
+    stage = Stage()
+    async with serve(stage.make_app(**options), stage.lines) as stage.port:
+        yield stage
