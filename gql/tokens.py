@@ -1,6 +1,7 @@
 """Tokens: listing, creating, rotating and revoking them."""
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
@@ -11,6 +12,10 @@ from db.limits import identifier
 from gql.arguments import After, First, Id, Input
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
+
+OverlapSeconds = Annotated[
+    int, strawberry.argument(description="For how long the secret before goes on holding: a week at most.")
+]
 
 
 @strawberry.type(description="A bearer token, without its secret.")
@@ -99,9 +104,7 @@ class RotateTokenPayload:
 class TokenQuery:
     """Queries of tokens."""
 
-    @strawberry.field(
-        description="The tokens within the caller's own rights, newest first. Needs token:manage."
-    )
+    @strawberry.field(description="The tokens within the caller's own rights, newest first. Needs token:manage.")
     async def tokens(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[Token]:
         """Tokens."""
         async with info.context.read() as session:
@@ -140,7 +143,9 @@ class TokenMutation:
             "week at most, and any older one ends now. Needs token:manage."
         )
     )
-    async def rotate_token(self, info: GraphQLInfo, id: Id, overlap_seconds: int = 3600) -> RotateTokenPayload:
+    async def rotate_token(
+        self, info: GraphQLInfo, id: Id, overlap_seconds: OverlapSeconds = 3600
+    ) -> RotateTokenPayload:
         """Rotate a token."""
         wanted = identifier(id, "id")
         token, until = await info.context.write(
