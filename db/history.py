@@ -33,6 +33,7 @@ from db.sessions import ReadSession
 from db.stored import StoredConfig, Value, judge, unwrap, wrap
 from db.values import JSON, MASK, ConfigType
 from db.vault import Opened, Shut, Transaction, Vault, history_place, open_row
+from db.versions import renumber
 
 UPDATED: Final = "updated"
 DELETED: Final = "deleted"
@@ -166,19 +167,10 @@ async def keep(
         | {"reason": reason, "returns": returns, "version": raised.get(row.id, row.version)}
         for row in rows
     ]
+    table = ConfigVersion.__table__
     columns = {name: [entry[name] for entry in entries] for name in entries[0]}
-    listed = rows_of("kept", {name: (_TYPES[name].type, values) for name, values in columns.items()})
+    listed = rows_of("kept", {name: (table.columns[name].type, values) for name, values in columns.items()})
     await transaction.session.execute(insert(ConfigVersion).from_select(list(columns), select(*listed.c)))
-
-
-async def renumber(transaction: Transaction, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Raise the versions of these locked rows above all of their places' history; the new ones, by config id.
-
-    Older software writes every row as version 1, and an insert that waited for a delete has counted without what
-    that delete kept.
-    """
-    rows = await transaction.session.rows(_RENUMBER, {"ids": list(ids)})
-    return {row.id: row.version for row in rows}
 
 
 async def forget_returning(
@@ -305,20 +297,3 @@ UPDATE config_history
 SET value = NULL, sealed = :bytes, data_key_id = :data_key, config_type = 'secret'
 WHERE id = :entry_id
 """)
-
-_RENUMBER: Final = text("""
-UPDATE configs AS c SET version = h.version + 1
-FROM (
-    SELECT c.id, max(h.version) AS version FROM configs c JOIN config_history h
-        ON coalesce(h.integration_id, '00000000-0000-0000-0000-000000000000')
-            = coalesce(c.integration_id, '00000000-0000-0000-0000-000000000000')
-        AND coalesce(h.organization_id, '00000000-0000-0000-0000-000000000000')
-            = coalesce(c.organization_id, '00000000-0000-0000-0000-000000000000')
-        AND h.key = c.key
-    WHERE c.id = ANY(CAST(:ids AS uuid[])) GROUP BY c.id
-) AS h
-WHERE c.id = h.id AND c.version <= h.version
-RETURNING c.id, c.version
-""")
-
-_TYPES: Final = ConfigVersion.__table__.columns

@@ -20,6 +20,7 @@ from db.models import Config
 from db.stored import StoredConfig, select_stored, stored, wrap
 from db.values import JSON, ConfigType, dump
 from db.vault import Transaction
+from db.versions import renumber
 
 Spot = tuple[uuid.UUID | None, str]
 """Where a config is within its integration: its organization and its key."""
@@ -155,7 +156,7 @@ async def _insert(
     by_spot = {entry.spot: entry for entry in entries}
     made = {(row.organization_id, row.key): row.id for row in rows if row.inserted}
     if made:
-        await history.renumber(transaction, made.values())
+        await renumber(transaction, made.values())
     raced = [_raced(row, by_spot[row.organization_id, row.key]) for row in rows if not row.inserted]
     return made, {(row.organization_id, row.key): row for row in raced}
 
