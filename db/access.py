@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from db.arrays import among
 from db.errors import Forbidden
-from db.models import Config, Integration, Mapping, Organization
+from db.models import AuditEvent, Config, Integration, Mapping, Organization
 
 Limit = frozenset[uuid.UUID] | None
 """The ids a token is limited to; None is no limit."""
@@ -108,6 +108,14 @@ def mappings_of(principal: Principal) -> ColumnElement[bool]:
     return and_(
         _limited_or_global(Mapping.organization_id, principal.organization_ids),
         _limited(Mapping.integration_id, principal.integration_ids),
+    )
+
+
+def events_of(principal: Principal) -> ColumnElement[bool]:
+    """The gate of `audit_log`: with a limit, what is within it; what is global only without."""
+    return and_(
+        _limited(AuditEvent.organization_id, principal.organization_ids),
+        _limited(AuditEvent.integration_id, principal.integration_ids),
     )
 
 

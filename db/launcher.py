@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {"API": ("gql", "serve"), "worker": ("workers",)}
 """The modules that are run, in the order in which they start and are stopped."""
 
-_LAUNCHER_ONLY: Final = "STRONGROOM_ADMIN_TOKEN"
+_LAUNCHER_ONLY: Final = frozenset({"STRONGROOM_ADMIN_TOKEN", "STRONGROOM_MIGRATION_DATABASE_URL"})
 _TICK: Final = 0.1
 _READY_WITHIN: Final = 60.0
 _GIVES_UP_AFTER: Final = 4
@@ -95,6 +95,8 @@ class Launcher:
     async def _find_postgres(self, home: Path, stack: ExitStack) -> str:
         if (given := self.settings.database_url) is not None:
             await self._unless_stopped(check_postgres(given))
+            if (owner := self.settings.migration_database_url) is not None:
+                await self._unless_stopped(check_postgres(owner, "STRONGROOM_MIGRATION_DATABASE_URL"))
             return given
         server = EmbeddedPostgres(home)
         stack.callback(server.stop)
@@ -130,7 +132,7 @@ class Launcher:
         say(f"admin token written to {path}")
 
     def _start_children(self, home: Path, database_url: str, redis_url: str, stack: ExitStack) -> list[Child]:
-        environ = {name: value for name, value in self.environ.items() if name != _LAUNCHER_ONLY}
+        environ = {name: value for name, value in self.environ.items() if name not in _LAUNCHER_ONLY}
         environ |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "STRONGROOM_HOME": str(home)}
         children = [
             Child(

@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from db.access import Permission
-from db.audit import Deed, record
 from db.configs import configs_by_id
+from db.deeds import Deed
 from db.errors import Forbidden, NotFound, StrongroomError, Undecryptable
 from db.stored import StoredConfig
 from db.values import JSON
@@ -31,7 +31,7 @@ async def reveal(
     rows = await configs_by_id(transaction.session, transaction.principal, ids)
     opened = await open_rows(transaction.session, transaction.vault, list(rows.values()))
     found = {id: _result(transaction, rows.get(id), opened) for id in ids}
-    await _record(transaction, [rows[id] for id, result in found.items() if isinstance(result, Revealed)])
+    _record(transaction, [rows[id] for id, result in found.items() if isinstance(result, Revealed)])
     return found
 
 
@@ -50,10 +50,10 @@ def _result(
     return Revealed(found.value) if isinstance(found, Opened) else Undecryptable([row.key])
 
 
-async def _record(transaction: Transaction, rows: Sequence[StoredConfig]) -> None:
+def _record(transaction: Transaction, rows: Sequence[StoredConfig]) -> None:
     deeds = [
         Deed("config.reveal", row.organization_id, row.integration_id, row.id, [row.key])
         for row in rows
         if row.is_secret
     ]
-    await record(transaction.session, transaction.principal, *deeds)
+    transaction.record(*deeds)

@@ -15,7 +15,7 @@ from sqlalchemy import Row, Select, exists, func, insert, select, text, update
 
 from db import access
 from db.access import Permission, Principal
-from db.audit import Deed, record
+from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import (
@@ -28,7 +28,7 @@ from db.models import (
     QuarantinedConfig,
 )
 from db.pages import Order, Page, read_page
-from db.sessions import ReadSession, WriteSession
+from db.sessions import ReadSession
 from db.vault import Transaction
 
 BATCH_LIMIT: Final = 10_000
@@ -123,11 +123,12 @@ async def start_backfill(
         "batch_size": batch_size,
         "max_rows_per_second": max_rows_per_second,
         "started_by": transaction.principal.name,
+        "token_id": transaction.principal.token_id,
     }
     await transaction.session.execute(insert(BackfillRun).values(values))
     settings = {"batchSize": batch_size, "maxRowsPerSecond": max_rows_per_second}
     detail = {"run": str(run_id), "kind": kind.value, "dryRun": dry_run, **settings}
-    await record(transaction.session, transaction.principal, Deed("backfill.start", detail=detail))
+    transaction.record(Deed("backfill.start", detail=detail))
     return await _read_run(transaction.session, run_id)
 
 
@@ -191,14 +192,13 @@ async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
     if wanted is None:
         raise Conflict(f"cannot {move} a run that is {status}", {"status": status.upper()})
     await session.execute(update(BackfillRun).where(BackfillRun.id == id).values(status=wanted.value))
+    transaction.record(Deed(f"backfill.{move}", detail={"run": str(id)}))
     if wanted is BackfillStatus.CANCELLING:
-        await finish_cancelling(session, id)
-    deed = Deed(f"backfill.{move}", detail={"run": str(id)})
-    await record(session, transaction.principal, deed)
+        await finish_cancelling(transaction, id)
     return await _read_run(session, id)
 
 
-async def finish_cancelling(session: WriteSession, id: uuid.UUID) -> None:
+async def finish_cancelling(transaction: Transaction, id: uuid.UUID) -> None:
     """Take a run from CANCELLING to CANCELLED, if nobody works on it any more."""
     worked_on = exists().where(
         BackfillSlice.run_id == id,
@@ -211,7 +211,13 @@ async def finish_cancelling(session: WriteSession, id: uuid.UUID) -> None:
         .where(BackfillRun.id == id, BackfillRun.status == BackfillStatus.CANCELLING.value, ~worked_on)
         .values(status=BackfillStatus.CANCELLED.value, finished_at=func.now())
     )
-    await session.execute(statement)
+    if await transaction.session.execute(statement):
+        transaction.record(finished(id, BackfillStatus.CANCELLED))
+
+
+def finished(id: uuid.UUID, status: BackfillStatus) -> Deed:
+    """That a run has come to its end."""
+    return Deed("backfill.finish", detail={"run": str(id), "status": status.value})
 
 
 async def _refuse_second(transaction: Transaction, kind: BackfillKind) -> None:

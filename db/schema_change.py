@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, text, update
 from db import history
 from db.access import Permission
 from db.arrays import among
-from db.audit import Deed, record
+from db.deeds import Deed
 from db.fields import Field, fields_of
 from db.history import PastValue, history_place, open_past, select_history
 from db.limits import Problems
@@ -198,7 +198,7 @@ async def _check(transaction: Transaction, plan: _Plan) -> None:
     if opening:
         transaction.principal.require(Permission.CONFIG_REVEAL)
         deed = Deed("config.unseal", integration_id=plan.integration_id, keys=sorted(opening))
-        await record(transaction.session, transaction.principal, deed)
+        transaction.record(deed)
     plan.problems.check()
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,9 @@ from db.crypto.legacy import LegacyKeys
 from db.errors import SettingsError
 from db.urls import asyncpg_dsn, check_database_url, check_redis_url, sqlalchemy_url
 
-__all__ = ["Settings", "asyncpg_dsn", "sqlalchemy_url"]
+__all__ = ["Network", "Settings", "asyncpg_dsn", "sqlalchemy_url"]
+
+Network = IPv4Network | IPv6Network
 
 _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
@@ -32,6 +35,8 @@ class Settings:
     legacy_secret_key: str | None = field(default=None, repr=False)
     legacy_secret_key_salt: str | None = field(default=None, repr=False)
     legacy_secret_key_info: str | None = field(default=None, repr=False)
+    migration_database_url: str | None = field(default=None, repr=False)
+    trusted_proxies: tuple[Network, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -49,8 +54,11 @@ class Settings:
             legacy_secret_key=environ.get("STRONGROOM_LEGACY_SECRET_KEY"),
             legacy_secret_key_salt=environ.get("STRONGROOM_LEGACY_SECRET_KEY_SALT"),
             legacy_secret_key_info=environ.get("STRONGROOM_LEGACY_SECRET_KEY_INFO"),
+            migration_database_url=_read_migration_url(environ.get("STRONGROOM_MIGRATION_DATABASE_URL")),
+            trusted_proxies=_read_networks(environ.get("STRONGROOM_TRUSTED_PROXIES")),
         )
         settings.legacy_keys()
+        settings.check_roles()
         return settings
 
     def legacy_keys(self) -> LegacyKeys:
@@ -61,6 +69,11 @@ class Settings:
             self.legacy_secret_key_salt,
             self.legacy_secret_key_info,
         )
+
+    def check_roles(self) -> None:
+        """Refuse an owner's URL without the service's own: nobody could be granted anything."""
+        if self.migration_database_url is not None and self.database_url is None:
+            raise SettingsError("STRONGROOM_MIGRATION_DATABASE_URL is set, but DATABASE_URL is not")
 
 
 _NAMES: Final = (
@@ -73,8 +86,10 @@ _NAMES: Final = (
     "STRONGROOM_LEGACY_SECRET_KEY",
     "STRONGROOM_LEGACY_SECRET_KEY_INFO",
     "STRONGROOM_LEGACY_SECRET_KEY_SALT",
+    "STRONGROOM_MIGRATION_DATABASE_URL",
     "STRONGROOM_PORT",
     "STRONGROOM_ROOT_KEYS",
+    "STRONGROOM_TRUSTED_PROXIES",
 )
 
 
@@ -124,6 +139,19 @@ def _check_root_keys(text: str) -> str:
     else:
         return text
     raise SettingsError(f"STRONGROOM_ROOT_KEYS: {fault}")
+
+
+def _read_migration_url(text: str | None) -> str | None:
+    return None if text is None else check_database_url(text, "STRONGROOM_MIGRATION_DATABASE_URL")
+
+
+def _read_networks(text: str | None) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(entry) for entry in _read_list(text))
+    except ValueError:
+        raise SettingsError(
+            "STRONGROOM_TRUSTED_PROXIES is not a list of addresses and networks, such as 10.0.0.0/8,fd00::1"
+        ) from None
 
 
 def _read_list(text: str | None) -> tuple[str, ...]:

@@ -5,18 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, null, select, union_all
 
 from db.access import Permission, Principal
+from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.errors import SealError, SettingsError
-from db.models import DataKey
+from db.models import AuditKey, DataKey
 from db.sessions import Database, ReadSession, WriteSession
 from db.settings import Settings
 from db.tokens import generate_token, has_admin_token, replace_admin_token
-from db.upgrade import upgrade
+from db.upgrade import migrate
 from db.vault import Transaction, Vault
 
 KEYRING_FILE: Final = "root.keys"
@@ -34,7 +35,7 @@ async def prepare(settings: Settings, database_url: str) -> Prepared:
 
     Raises SettingsError, in one line, when the keyring is missing or does not fit the database.
     """
-    await upgrade(database_url)
+    await migrate(database_url, settings.migration_database_url)
     database = Database(database_url, connections=1)
     try:
         async with database.read() as session:
@@ -46,7 +47,7 @@ async def prepare(settings: Settings, database_url: str) -> Prepared:
 
 
 async def open_keyring(settings: Settings, session: ReadSession, *, create: bool = False) -> RootKeyring:
-    """The root keyring of the settings or of the home. A new one is made only for a database without data keys."""
+    """The root keyring of the settings or of the home. A new one is made only for a database without keys."""
     path = settings.home / KEYRING_FILE
     if settings.root_keys is not None:
         keyring = RootKeyring.parse(settings.root_keys)
@@ -66,25 +67,29 @@ def make_vault(settings: Settings, keyring: RootKeyring) -> Vault:
         settings.legacy_secret_key_salt,
         settings.legacy_secret_key_info,
     )
-    return Vault(DataKeys(keyring), legacy_keys)
+    return Vault(DataKeys(keyring), legacy_keys, AuditLog(keyring))
 
 
 async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
     """Refuse a keyring that lacks a root key which the database needs, or that has another key under its id."""
-    statement = select(DataKey.root_key_id, func.count().label("keys")).group_by(DataKey.root_key_id)
+    wrapped = union_all(select(DataKey.root_key_id), select(AuditKey.root_key_id)).subquery()
+    statement = select(wrapped.c.root_key_id, func.count().label("keys")).group_by(wrapped.c.root_key_id)
     counts = await session.rows(statement)
     lacking = {row.root_key_id: row.keys for row in counts if row.root_key_id not in keyring.ids}
     if lacking:
         told = ", ".join(
-            f"{root_key_id} ({count} data keys)" for root_key_id, count in sorted(lacking.items())
+            f"{root_key_id} ({count} keys)" for root_key_id, count in sorted(lacking.items())
         )
         raise SettingsError(f"the root keyring lacks keys that the database is sealed with: {told}")
     for root_key_id in (row.root_key_id for row in counts):
-        row = await session.first(
-            select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
-            .where(DataKey.root_key_id == root_key_id)
-            .order_by(DataKey.created_at.desc())
-        )
+        await _check_root_key(keyring, session, root_key_id)
+
+
+async def _check_root_key(keyring: RootKeyring, session: ReadSession, root_key_id: str) -> None:
+    """Try the root key on the newest data key and on the newest audit key under it."""
+    for model, scope in ((DataKey, DataKey.organization_id), (AuditKey, null())):
+        statement = select(model.id, scope, model.root_key_id, model.wrapped).where(model.root_key_id == root_key_id)
+        row = await session.first(statement.order_by(model.created_at.desc()).limit(1))
         if row is not None and not _opens(keyring, *row):
             raise SettingsError(f"the root key {root_key_id} is not the one that the database is sealed with")
 
@@ -100,10 +105,11 @@ def _opens(
 
 
 async def _create_keyring(path: Path, session: ReadSession, *, create: bool) -> RootKeyring:
-    count = await session.scalar(select(func.count()).select_from(DataKey))
-    if count:
+    data_keys = await session.scalar(select(func.count()).select_from(DataKey))
+    audit_keys = await session.scalar(select(func.count()).select_from(AuditKey))
+    if data_keys or audit_keys:
         raise SettingsError(
-            f"there is no root keyring, but the database holds {count} data keys sealed with one: "
+            f"there is no root keyring, but the database holds {data_keys + audit_keys} keys sealed with one: "
             "set STRONGROOM_ROOT_KEYS, or put the keyring file back"
         )
     if not create:

@@ -55,6 +55,8 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                # gql.origin reads X-Forwarded-For, from trusted proxies only; this would believe any local process.
+                proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
             )

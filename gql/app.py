@@ -38,9 +38,9 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
     try:
         async with database.read() as session:
             keyring = await open_keyring(settings, session)
-        service = Service(
-            database, make_vault(settings, keyring), Queue(redis_url), AuditBuffer(database), Authenticator()
-        )
+        vault = make_vault(settings, keyring)
+        audit = AuditBuffer(database, vault.audit)
+        service = Service(database, vault, Queue(redis_url), audit, Authenticator(), settings.trusted_proxies)
         service.audit.start()
         try:
             yield service

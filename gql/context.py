@@ -1,6 +1,6 @@
 """What a request works with: the service, who is asking, and the request's own loaders."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +11,15 @@ from strawberry.types import Info
 
 from db.access import Principal
 from db.audit import AuditBuffer
+from db.deeds import NOWHERE, Origin
 from db.queue import Queue
 from db.sessions import Database, ReadSession, WriteSession
+from db.settings import Network
 from db.tokens import Authenticator
 from db.vault import Transaction, Vault
 from gql.auth import read_bearer
 from gql.loaders import Loaders
+from gql.origin import read_origin
 
 T = TypeVar("T")
 
@@ -30,14 +33,16 @@ class Service:
     queue: Queue
     audit: AuditBuffer
     authenticator: Authenticator
+    trusted_proxies: Sequence[Network] = ()
 
 
 class Context:
-    """One request: its caller, its sessions, its loaders (a loader that outlived it would mix tenants)."""
+    """One request: its caller, its origin, its sessions, its loaders (a loader that outlived it would mix tenants)."""
 
-    def __init__(self, service: Service, principal: Principal) -> None:
+    def __init__(self, service: Service, principal: Principal, origin: Origin = NOWHERE) -> None:
         self.service = service
         self.principal = principal
+        self.origin = origin
 
     def read(self) -> AbstractAsyncContextManager[ReadSession]:
         """A read session."""
@@ -47,7 +52,7 @@ class Context:
         """Run `work` in one transaction; the only place where a request commits."""
 
         def run(session: WriteSession) -> Awaitable[T]:
-            return work(Transaction(session, self.principal, self.service.vault))
+            return work(Transaction(session, self.principal, self.service.vault, self.origin))
 
         result = await self.service.database.write(run)
         # What was loaded before the write is stale: a later mutation of the same document must not show it.
@@ -57,7 +62,7 @@ class Context:
     @cached_property
     def loaders(self) -> Loaders:
         """This request's loaders."""
-        return Loaders(self.service.database, self.service.vault, self.principal)
+        return Loaders(self.service.database, self.service.vault, self.principal, self.origin)
 
 
 GraphQLInfo = Info[Context, None]
@@ -73,6 +78,6 @@ def open_context(service: Service) -> Callable[[Request], AbstractAsyncContextMa
         if principal is None:
             async with service.database.read() as session:
                 principal = await service.authenticator.authenticate(session, token)
-        yield Context(service, principal)
+        yield Context(service, principal, read_origin(request, service.trusted_proxies))
 
     return open_for

@@ -126,7 +126,7 @@ class Api:
 @pytest.fixture
 async def api(database: Database, vault: Vault, queue: Queue, admin: Principal) -> AsyncIterator[Api]:
     """The application on this test's servers."""
-    service = Service(database, vault, queue, AuditBuffer(database), Authenticator())
+    service = Service(database, vault, queue, AuditBuffer(database, vault.audit), Authenticator())
     service.audit.start()
     api = Api(make_app(service), service, admin)
     yield api
