@@ -80,7 +80,7 @@ async def export(database: Database, since: datetime | None, until: datetime | N
         async for row in session.stream(statement):
             place = {"sequence": row.sequence, "keyId": str(row.key_id)}
             vouching = {"previous": row.previous.hex(), "mac": row.mac.hex()}
-            print(json.dumps(event_of(row).told() | place | vouching, ensure_ascii=False))
+            print(json.dumps(event_of(row).told() | place | vouching))
     sys.stdout.flush()
 
 

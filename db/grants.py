@@ -37,14 +37,20 @@ async def grant(owner_url: str, role: str) -> None:
     engine = create_async_engine(sqlalchemy_url(owner_url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
+            # Before anything is revoked: an owner could take it back.
+            await _refuse(connection, _IS_OWNER, role)
             await _grant(connection, role)
-            if await connection.scalar(_MAY_CHANGE, {"role": role, "table": AuditEvent.__tablename__}):
-                raise SettingsError(
-                    f"DATABASE_URL's role {role} may change the audit log whatever is granted: it must neither be a "
-                    "superuser, nor own the tables, nor be a member of STRONGROOM_MIGRATION_DATABASE_URL's role"
-                )
+            await _refuse(connection, _MAY_CHANGE, role)
     finally:
         await engine.dispose()
+
+
+async def _refuse(connection: AsyncConnection, question: TextClause, role: str) -> None:
+    if await connection.scalar(question, {"role": role, "table": AuditEvent.__tablename__}):
+        raise SettingsError(
+            f"DATABASE_URL's role {role} may change the audit log whatever is granted: it must neither be a superuser, "
+            "nor own the tables, nor be a member of STRONGROOM_MIGRATION_DATABASE_URL's role"
+        )
 
 
 async def _grant(connection: AsyncConnection, role: str) -> None:
@@ -64,5 +70,9 @@ def _sql(statement: str) -> TextClause:
 
 
 _NAMES: Final = text("SELECT quote_ident(current_schema()) AS schema, quote_ident(:role) AS role")
+
+_IS_OWNER: Final = text("""
+SELECT pg_has_role(:role, relowner, 'MEMBER') FROM pg_class WHERE oid = CAST(CAST(:table AS text) AS regclass)
+""")
 
 _MAY_CHANGE: Final = text("SELECT has_table_privilege(:role, :table, 'UPDATE, DELETE, TRUNCATE')")
