@@ -43,7 +43,7 @@ def record(transact: Any) -> Record:
 
     async def run(organization_id: uuid.UUID | None = None, count: int = 1, action: str = "test.deed") -> None:
         async def work(transaction: Any) -> None:
-            detail = {"count": count, "big": 2**53 + 1, "text": "ä\u2028\"\\", "truth": True, "nothing": None}
+            detail = {"count": count, "big": 2**53 + 1, "text": 'ä\u2028"\\', "truth": True, "nothing": None}
             transaction.record(Deed(action, organization_id, keys=["b", "a"], detail=detail))
 
         for _ in range(count):

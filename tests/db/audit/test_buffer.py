@@ -75,9 +75,11 @@ async def test_resolving_stops_before_one_waits_too_long(buffer, admin, monkeypa
 
 
 @pytest.mark.parametrize("committed", [True, False])
-async def test_a_commit_without_an_answer(buffer, admin, database, monkeypatch, faults, tamper, committed: bool) -> None:
-    """Where the connection breaks at the commit, nobody knows whether it held: either way each event is on record once,
-    with what was added meanwhile."""
+async def test_a_commit_without_an_answer(
+    buffer, admin, database, monkeypatch, faults, tamper, committed: bool
+) -> None:
+    """Where the connection breaks at the commit, nobody knows whether it held: either way each event is on record
+    once, with what was added meanwhile."""
     write = database.write
 
     async def break_off(work) -> None:

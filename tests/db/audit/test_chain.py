@@ -174,12 +174,13 @@ async def test_a_killed_process_leaves_whole_chains(database_url: str, root_keys
 
 
 REFUSED = ["UPDATE audit_log SET actor = 'x'", "UPDATE audit_log SET actor = actor WHERE false"]
-REFUSED += [f"{verb} {table}" for verb in ("DELETE FROM", "TRUNCATE") for table in ("audit_log", "audit_heads", "audit_keys")]
+for table in ("audit_log", "audit_heads", "audit_keys"):
+    REFUSED += [f"DELETE FROM {table}", f"TRUNCATE {table}"]
 
 
 @pytest.mark.parametrize("change", REFUSED)
 async def test_a_trigger_refuses_changes(database_url: str, record, change: str) -> None:
-    """With one role for everything, a trigger refuses to change or remove what was recorded, heads and keys included."""
+    """With one role for everything, a trigger refuses to change or remove what was recorded, heads and keys too."""
     await record(None)
     connection = await asyncpg.connect(database_url)
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):

@@ -146,8 +146,8 @@ async def test_cut_off_with_its_head_is_found_by_a_checkpoint(ids, faults, tampe
     help to let the chain grow again."""
     taken = await checkpoint()
     await tamper("DELETE FROM audit_log WHERE organization_id = $1 AND sequence > 3", A)
-    back = "UPDATE audit_heads h SET sequence = 3, mac = l.mac FROM audit_log l WHERE l.id = $1 AND h.organization_id = $2"
-    await tamper(back, ids[A, 3], A)
+    back = "UPDATE audit_heads h SET sequence = 3, mac = l.mac FROM audit_log l WHERE l.id = $1"
+    await tamper(f"{back} AND h.organization_id = $2", ids[A, 3], A)
     assert await faults() == []
     assert await faults(taken) == [f"cut off: chain {A} sequence 5"]
     await record(A, 2)
