@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from db.access import Permission, Principal
+from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
@@ -66,7 +67,8 @@ async def make_world(database_url: str, root_keys: str) -> World:
     """Migrate the database and fill it."""
     await upgrade(database_url)
     database = Database(database_url, connections=1)
-    vault = Vault(DataKeys(RootKeyring.parse(root_keys)), LegacyKeys([]))
+    keyring = RootKeyring.parse(root_keys)
+    vault = Vault(DataKeys(keyring), LegacyKeys([]), AuditLog(keyring))
     maker = Principal(uuid.uuid4(), "bench", frozenset(Permission))
 
     async def make(session: WriteSession) -> World:

@@ -1,4 +1,4 @@
-"""`python -m db upgrade|run|demo`."""
+"""`python -m db run|demo|upgrade|audit`."""
 
 import argparse
 import asyncio
@@ -8,12 +8,13 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
+from db import audit_command
 from db.errors import SettingsError, StrongroomError
 from db.launcher import Launcher
 from db.reachability import check_postgres
 from db.settings import Settings
 from db.start import prepare
-from db.upgrade import upgrade
+from db.upgrade import migrate
 
 
 async def run_all(environ: Mapping[str, str]) -> None:
@@ -35,7 +36,9 @@ async def upgrade_database(environ: Mapping[str, str]) -> None:
     if settings.database_url is None:
         raise SettingsError("DATABASE_URL is not set: there is no database to upgrade")
     await check_postgres(settings.database_url)
-    await upgrade(settings.database_url)
+    if settings.migration_database_url is not None:
+        await check_postgres(settings.migration_database_url, "STRONGROOM_MIGRATION_DATABASE_URL")
+    await migrate(settings.database_url, settings.migration_database_url)
 
 
 COMMANDS: Final[Mapping[str, Callable[[Mapping[str, str]], Coroutine[Any, Any, None]]]] = {
@@ -48,10 +51,17 @@ COMMANDS: Final[Mapping[str, Callable[[Mapping[str, str]], Coroutine[Any, Any, N
 def main(arguments: list[str]) -> int:
     """The exit code. Whatever goes wrong is told in one line, which repeats no secret."""
     parser = argparse.ArgumentParser(prog="python -m db", description="Run Strongroom, or prepare its database.")
-    parser.add_argument("command", choices=sorted(COMMANDS))
-    command = COMMANDS[parser.parse_args(arguments).command]
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, command in COMMANDS.items():
+        commands.add_parser(name, help=command.__doc__)
+    audit_command.add_arguments(commands.add_parser("audit", help="Verify, checkpoint or export the audit log."))
+    given = parser.parse_args(arguments)
     try:
-        asyncio.run(command(os.environ))
+        return asyncio.run(_run(given))
+    except BrokenPipeError:
+        # Whoever read the lines has read enough; what Python still has to print must not fail on it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (SettingsError, StrongroomError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
@@ -59,6 +69,12 @@ def main(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - its text may hold anything; where it arose does not
         place = traceback.extract_tb(error.__traceback__)[-1]
         return _complain(f"unexpected {type(error).__name__} at {place.filename}:{place.lineno}")
+
+
+async def _run(given: argparse.Namespace) -> int:
+    if given.command == "audit":
+        return await audit_command.run(os.environ, given)
+    await COMMANDS[given.command](os.environ)
     return 0
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from db.arrays import among
 from db.errors import Forbidden
-from db.models import Config, Integration, Mapping, Organization, Token
+from db.models import AuditEvent, Config, Integration, Mapping, Organization, Token
 
 Limit = frozenset[uuid.UUID] | None
 """The ids a token is limited to; None is no limit."""
@@ -132,6 +132,14 @@ def tokens_of(principal: Principal) -> ColumnElement[bool]:
     if principal.grants_until is not None:
         conditions.append(Token.expires_at <= principal.grants_until)
     return and_(true(), *conditions)
+
+
+def events_of(principal: Principal) -> ColumnElement[bool]:
+    """The gate of `audit_log`: with a limit, what is within it; what is global only without."""
+    return and_(
+        _limited(AuditEvent.organization_id, principal.organization_ids),
+        _limited(AuditEvent.integration_id, principal.integration_ids),
+    )
 
 
 def _limited(column: InstrumentedAttribute[Any], limit: Limit) -> ColumnElement[bool]:

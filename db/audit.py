@@ -1,85 +1,66 @@
-"""The audit log: who did what to which row, and when; never a value.
+"""The audit log's buffer: what may be recorded a moment later, in batches.
 
-Writes and reveals are recorded in the transaction that makes them. Resolves are recorded in batches
-by `AuditBuffer`, which loses at most the last second of them, and only when the process is killed.
+Writes and reveals are recorded in the transaction that makes them (`Transaction.record`). Resolves of secrets wait
+here for a second at most while PostgreSQL answers, and a killed process loses those that wait. When it does not
+answer, resolving stops as soon as one has waited for `PATIENCE` seconds or `BUFFER_LIMIT` wait: never is more lost.
 """
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import insert
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import select
 
 from db.access import Principal
+from db.arrays import among
+from db.chain import AuditLog
+from db.deeds import NOWHERE, Deed, Event, Origin
 from db.models import AuditEvent
 from db.sessions import Database, WriteSession
 
 _logger = logging.getLogger("strongroom.audit")
 
 FLUSH_SECONDS: Final = 1.0
-"""How long a resolve may wait for its record: the longest loss when the process is killed."""
+"""How long a resolve waits for its record."""
+
+PATIENCE: Final = 10.0
+"""How long one may wait for a database that does not answer; past it, resolving stops (see `AuditBuffer.full`)."""
 
 BUFFER_LIMIT: Final = 50_000
-"""Resolves waiting for a database that does not answer; past it, resolving stops (see `AuditBuffer.full`)."""
+"""How many may wait; past it, resolving stops, too."""
 
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """What was done, and where."""
-
-    action: str
-    organization_id: uuid.UUID | None = None
-    integration_id: uuid.UUID | None = None
-    config_id: uuid.UUID | None = None
-    keys: Sequence[str] | None = None
-    detail: dict[str, Any] | None = None
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def row(self, principal: Principal) -> dict[str, Any]:
-        """The deed as a row of the log."""
-        return {
-            "id": uuid.uuid4(),
-            "at": self.at,
-            "actor": principal.name,
-            "token_id": principal.token_id,
-            "action": self.action,
-            "organization_id": self.organization_id,
-            "integration_id": self.integration_id,
-            "config_id": self.config_id,
-            "keys": None if self.keys is None else sorted(self.keys),
-            "detail": self.detail,
-        }
-
-
-async def record(session: WriteSession, principal: Principal, *deeds: Deed) -> None:
-    """Put deeds on record in the transaction that does them."""
-    session.touched.update((deed.integration_id, deed.organization_id) for deed in deeds)
-    if deeds:
-        await session.execute(insert(AuditEvent), [deed.row(principal) for deed in deeds])
+_BATCH: Final = 1_000
+"""Events of one transaction: the heads of their chains are locked as long as it takes."""
 
 
 class AuditBuffer:
     """Deeds that may be recorded a moment later, in batches."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: AuditLog) -> None:
         self._database = database
-        self._waiting: list[dict[str, Any]] = []
+        self._log = log
+        self._waiting: dict[uuid.UUID, _Waiting] = {}
+        self._unsure: set[uuid.UUID] = set()
+        self._flushing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def full(self) -> bool:
-        """Whether too many deeds wait: what would add one must be refused."""
-        return len(self._waiting) >= BUFFER_LIMIT
+        """Whether too many deeds wait, or one for too long: what would add one must be refused."""
+        if not self._waiting:
+            return False
+        oldest = next(iter(self._waiting.values()))
+        return len(self._waiting) >= BUFFER_LIMIT or time.monotonic() - oldest.since > PATIENCE
 
-    def add(self, principal: Principal, deed: Deed) -> None:
+    def add(self, principal: Principal, deed: Deed, origin: Origin = NOWHERE) -> None:
         """Record a deed within `FLUSH_SECONDS`."""
-        self._waiting.append(deed.row(principal))
+        event = deed.by(principal, origin)
+        self._waiting[event.id] = _Waiting(time.monotonic(), event)
 
     def start(self) -> None:
         """Begin to write what waits, once a second."""
@@ -94,18 +75,35 @@ class AuditBuffer:
         await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits; on an error it goes on waiting."""
-        batch, self._waiting = self._waiting, []
-        if not batch:
-            return
+        """Write what waits, each chain's events in their order; what cannot be written goes on waiting."""
+        async with self._flushing:
+            events = sorted((waiting.event for waiting in self._waiting.values()), key=_chain)
+            for start in range(0, len(events), _BATCH):
+                if not await self._write(events[start : start + _BATCH]):
+                    return
+
+    async def _write(self, events: Sequence[Event]) -> bool:
+        ids = {event.id for event in events}
+        unsure = self._unsure & ids
+        self._unsure |= ids
         try:
-            await self._database.write(lambda session: session.execute(_INSERT_ONCE, batch))
-        except asyncio.CancelledError:
-            self._waiting = batch + self._waiting
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, what waits must not be lost
-            self._waiting = batch + self._waiting
+            await self._database.write(lambda session: self._append(session, events, unsure))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is lost by it yet
             _logger.warning("%d audit events wait: %s", len(self._waiting), type(error).__name__)
+            return False
+        self._unsure -= ids
+        for id in ids:
+            del self._waiting[id]
+        return True
+
+    async def _append(self, session: WriteSession, events: Sequence[Event], unsure: set[uuid.UUID]) -> None:
+        if unsure:
+            # An earlier commit of them was asked for, and the answer did not come.
+            rows = await session.rows(select(AuditEvent.id).where(among(AuditEvent.id, unsure)))
+            known = {row.id for row in rows}
+            events = [event for event in events if event.id not in known]
+        if events:
+            session.at_last(self._log.append, *events)
 
     async def _run(self) -> None:
         while True:
@@ -113,5 +111,11 @@ class AuditBuffer:
             await self.flush()
 
 
-_INSERT_ONCE = upsert(AuditEvent).on_conflict_do_nothing(index_elements=[AuditEvent.id])
-"""A batch whose commit was not heard of is written again: its rows may be there already."""
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    since: float
+    event: Event
+
+
+def _chain(event: Event) -> str:
+    return str(event.organization_id or "")

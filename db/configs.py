@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, or
 from db import access, history
 from db.access import Principal
 from db.arrays import among
-from db.audit import Deed, record
+from db.deeds import Deed
 from db.errors import Conflict, NotFound, Undecryptable, refuse
 from db.fields import Field, check_value, fields_of
 from db.history import PastValue, history_at, open_past, seal_past, select_history
@@ -144,7 +144,7 @@ async def set_config(transaction: Transaction, write: StandaloneWrite) -> uuid.U
     )
     id = await _put_one(transaction, entry, current, expected)
     deed = Deed("config.write", write.organization_id, config_id=id, keys=[write.key])
-    await record(transaction.session, principal, deed)
+    transaction.record(deed)
     return id
 
 
@@ -152,7 +152,7 @@ async def delete_config(transaction: Transaction, id: uuid.UUID) -> None:
     """Move a config into the history: standalone, of an integration, or in quarantine."""
     row = await _lock_config(transaction, id, "Mutation.deleteConfig")
     await remove(transaction, [row], history.DELETED)
-    await record(transaction.session, transaction.principal, _deed("config.delete", row))
+    transaction.record(_deed("config.delete", row))
 
 
 async def restore_config(transaction: Transaction, id: uuid.UUID, version: int) -> None:
@@ -168,7 +168,7 @@ async def restore_config(transaction: Transaction, id: uuid.UUID, version: int) 
     entry = await _restored(transaction, row, PastValue(*past))
     await _put_one(transaction, entry, {entry.spot: row}, {})
     deed = _deed("config.restore", row, {"version": version})
-    await record(transaction.session, transaction.principal, deed)
+    transaction.record(deed)
 
 
 async def _put_one(
@@ -188,7 +188,7 @@ async def _restored(transaction: Transaction, row: StoredConfig, past: PastValue
     field = await _field_of(transaction, row, past)
     if past.config_type is ConfigType.SECRET and field.type is not ConfigType.SECRET:
         UNSEALING.check(transaction.principal)
-        await record(transaction.session, transaction.principal, _deed("config.unseal", row))
+        transaction.record(_deed("config.unseal", row))
     opened = (await open_past(transaction.session, transaction.vault, [past]))[past.id]
     if not isinstance(opened, Opened):
         raise Undecryptable([row.key])

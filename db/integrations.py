@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from db import access, history
 from db.access import Principal
 from db.arrays import among
-from db.audit import Deed, record
+from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_fields, check_values, fields_of
 from db.limits import DESCRIPTION_LIMIT, Problems, value_map, version_map
@@ -84,7 +84,7 @@ async def create_integration(
     row = await _insert(transaction, name, description)
     if checked:
         await transaction.session.execute(insert(ConfigField), [field.row(row.id) for field in checked])
-    await record(transaction.session, transaction.principal, Deed("integration.create", integration_id=row.id))
+    transaction.record(Deed("integration.create", integration_id=row.id))
     return row
 
 
@@ -105,7 +105,7 @@ async def update_integration(
     done = SchemaChange() if checked is None else await change_schema(transaction, id, checked)
     row = await _update(transaction, id, changes)
     deed = Deed("integration.update", integration_id=id, detail=done.told())
-    await record(transaction.session, transaction.principal, deed)
+    transaction.record(deed)
     return row, done
 
 
@@ -117,7 +117,7 @@ async def delete_integration(transaction: Transaction, id: uuid.UUID) -> Integra
     await transaction.session.execute(
         update(Integration).where(Integration.id == id).values(is_deleted=True, updated_at=func.now())
     )
-    await record(transaction.session, transaction.principal, Deed("integration.delete", integration_id=id))
+    transaction.record(Deed("integration.delete", integration_id=id))
     return row
 
 
@@ -139,7 +139,7 @@ async def set_integration_config(
     await remove(transaction, [current[None, key] for key in removed if (None, key) in current], history.DELETED)
     ids = await put(transaction, entries_of(id, None, fields, written), current, wanted)
     deed = Deed("config.write", integration_id=id, keys=[*written, *removed])
-    await record(transaction.session, transaction.principal, deed)
+    transaction.record(deed)
     return row, ids
 
 

@@ -25,7 +25,7 @@ COMMANDS: Final[Mapping[str, Sequence[str]]] = {"API": ("gql", "serve"), "worker
 """The modules that are run, in the order in which they start and are stopped."""
 
 _TOKEN_FILE: Final = "admin.token"  # noqa: S105 - a file's name
-_LAUNCHER_ONLY: Final = "STRONGROOM_ADMIN_TOKEN"
+_LAUNCHER_ONLY: Final = frozenset({"STRONGROOM_ADMIN_TOKEN", "STRONGROOM_MIGRATION_DATABASE_URL"})
 _TICK: Final = 0.1
 _READY_WITHIN: Final = 60.0
 _GIVES_UP_AFTER: Final = 4
@@ -92,6 +92,9 @@ class Launcher:
     async def _check_given(self) -> None:
         if self.settings.database_url is not None:
             await self._unless_stopped(check_postgres(self.settings.database_url))
+        if self.settings.migration_database_url is not None:
+            owner = self.settings.migration_database_url
+            await self._unless_stopped(check_postgres(owner, "STRONGROOM_MIGRATION_DATABASE_URL"))
         if self.settings.redis_url is not None:
             await self._unless_stopped(check_redis(self.settings.redis_url))
 
@@ -123,7 +126,7 @@ class Launcher:
         say(f"admin token written to {path}")
 
     def _start_children(self, home: Path, database_url: str, redis_url: str, stack: ExitStack) -> list[Child]:
-        environ = {name: value for name, value in self.environ.items() if name != _LAUNCHER_ONLY}
+        environ = {name: value for name, value in self.environ.items() if name not in _LAUNCHER_ONLY}
         environ |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "STRONGROOM_HOME": str(home)}
         children = [
             Child(

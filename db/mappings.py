@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from db import access, history
 from db.access import Principal
 from db.arrays import among
-from db.audit import Deed, record
+from db.deeds import Deed, tell_ids
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_values, fields_of
 from db.integrations import entries_of, lock_integration
@@ -109,7 +109,7 @@ async def create_mapping(transaction: Transaction, integration_id: uuid.UUID, ne
     row = await _insert(transaction, integration_id, new)
     await _clear(transaction, integration_id, [new.organization_id], history.LEFT_OVER)
     await put(transaction, entries_of(integration_id, new.organization_id, fields, written), {})
-    await record(transaction.session, principal, _deed("mapping.create", row, list(written)))
+    transaction.record(_deed("mapping.create", row, list(written)))
     return row
 
 
@@ -135,7 +135,7 @@ async def update_mapping(
     problems.check()
     await _write_overrides(transaction, row, fields, written, removed, expected)
     done = await _update(transaction, row, changes)
-    await record(transaction.session, transaction.principal, _deed("mapping.update", done, [*written, *removed]))
+    transaction.record(_deed("mapping.update", done, [*written, *removed]))
     return done
 
 
@@ -147,7 +147,7 @@ async def delete_mapping(transaction: Transaction, id: uuid.UUID) -> None:
     if row.organization_id is not None:
         await _clear(transaction, row.integration_id, [row.organization_id], history.MAPPING_DELETED)
     await transaction.session.execute(delete(MappingModel).where(MappingModel.id == id))
-    await record(transaction.session, transaction.principal, _deed("mapping.delete", row, []))
+    transaction.record(_deed("mapping.delete", row, []))
 
 
 async def upsert_mappings(
@@ -175,9 +175,7 @@ async def upsert_mappings(
     ]
     await _write_many(transaction, integration_id, entries, removed)
     keys = sorted({entry.key for entry in entries} | {key for _, key in removed})
-    detail = {"created": len(created), "updated": len(rows) - len(created)}
-    deed = Deed("mapping.upsert", integration_id=integration_id, keys=keys, detail=detail)
-    await record(transaction.session, transaction.principal, deed)
+    transaction.record(_upsert_deed(integration_id, rows, len(created), keys))
     return len(created), len(rows) - len(created), rows
 
 
@@ -352,6 +350,14 @@ RETURNING m.id, m.integration_id, m.organization_id, m.entity_id, m.entity_name,
 
 def _deed(action: str, row: MappingRow, keys: Sequence[str]) -> Deed:
     return Deed(action, row.organization_id, row.integration_id, keys=keys, detail={"mapping": str(row.id)})
+
+
+def _upsert_deed(integration_id: uuid.UUID, rows: Sequence[MappingRow], created: int, keys: Sequence[str]) -> Deed:
+    """One event: on the organization's chain where the call concerned one alone, else on the global one."""
+    owner = rows[0].organization_id if len(rows) == 1 else None
+    counts = {"created": created, "updated": len(rows) - created}
+    named = {"mappings": tell_ids([row.id for row in rows])}
+    return Deed("mapping.upsert", owner, integration_id, keys=keys, detail=counts | named)
 
 
 def _row(row: Row[Any]) -> MappingRow:

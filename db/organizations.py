@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from db import access
 from db.access import Principal
 from db.arrays import among
-from db.audit import Deed, record
+from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Token
@@ -72,7 +72,7 @@ async def create_organization(transaction: Transaction, id: uuid.UUID | None, na
     row = await transaction.session.first(statement.returning(Organization.id, Organization.name))
     if row is None:
         raise Conflict("an organization has this id already")
-    await record(transaction.session, transaction.principal, Deed("organization.create", row.id))
+    transaction.record(Deed("organization.create", row.id))
     return OrganizationRow(*row)
 
 
@@ -80,7 +80,7 @@ async def delete_organization(transaction: Transaction, id: uuid.UUID) -> None:
     """Delete an organization, its mappings, configs and history, and destroy its data keys.
 
     With the keys, what older backups hold of its secrets is gone too. Tokens keep no limit to it: a new
-    organization with the same id is nothing they may see.
+    organization with the same id is nothing they may see. Its chain of the audit log stays.
     """
     principal = transaction.principal
     admit(principal, "Mutation.deleteOrganization")
@@ -88,15 +88,16 @@ async def delete_organization(transaction: Transaction, id: uuid.UUID) -> None:
     if await transaction.session.first(statement.with_for_update()) is None:
         raise NotFound("organization")
     admit_to(principal, "Mutation.deleteOrganization", id)
-    for table in (Mapping, Config, ConfigVersion, DataKey):
-        await transaction.session.execute(delete(table).where(table.organization_id == id))
+    gone: dict[str, int] = {}
+    for name, table in (("mappings", Mapping), ("configs", Config), ("history", ConfigVersion), ("dataKeys", DataKey)):
+        gone[name] = await transaction.session.execute(delete(table).where(table.organization_id == id))
     await transaction.session.execute(
         update(Token)
         .where(Token.organization_ids.contains([id]))
         .values(organization_ids=func.array_remove(Token.organization_ids, id))
     )
     await transaction.session.execute(delete(Organization).where(Organization.id == id))
-    await record(transaction.session, principal, Deed("organization.delete", id))
+    transaction.record(Deed("organization.delete", id, detail=gone))
 
 
 def _row(row: Row[Any]) -> OrganizationRow:

@@ -58,6 +58,7 @@ _TOKENS: Final = Rule((_P.TOKEN_MANAGE,), Reach.SEEN)
 
 POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
     {
+        "Query.auditEvents": Rule((_P.AUDIT_READ,), Reach.SEEN),
         "Query.config": _READ,
         "Query.configs": _READ,
         "Query.integration": _READ,
@@ -108,6 +109,7 @@ FOLLOWING: Final = frozenset(
         "Mapping.organization",
         "Mapping.overrides",
         "QuarantinedRow.config",
+        "AuditEventConnection.totalCount",
         "BackfillRunConnection.totalCount",
         "ConfigConnection.totalCount",
         "ConfigVersionConnection.totalCount",

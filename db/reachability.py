@@ -14,7 +14,7 @@ _OLDEST_REDIS: Final = 6
 _PATIENCE: Final = 5
 
 
-async def check_postgres(database_url: str) -> None:
+async def check_postgres(database_url: str, name: str = "DATABASE_URL") -> None:
     """Connect once. SettingsError when nobody answers, the log-in fails or it is older than 15."""
     try:
         connection = await asyncpg.connect(asyncpg_dsn(database_url), timeout=_PATIENCE)
@@ -23,10 +23,10 @@ async def check_postgres(database_url: str) -> None:
         finally:
             await connection.close(timeout=_PATIENCE)
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
-        fault = f"PostgreSQL does not let us in: {_describe(error)} (DATABASE_URL)"
+        fault = f"PostgreSQL does not let us in: {_describe(error)} ({name})"
     except (asyncpg.InterfaceError, ValueError) as error:
         # Their texts may quote the URL.
-        fault = f"DATABASE_URL is not understood ({type(error).__name__})"
+        fault = f"{name} is not understood ({type(error).__name__})"
     else:
         refuse_old_postgres(major)
         return

@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from db.audit import Deed, record
 from db.configs import configs_by_id
+from db.deeds import Deed
 from db.errors import Forbidden, NotFound, StrongroomError, Undecryptable
 from db.policy import admit, admit_to
 from db.stored import StoredConfig
@@ -29,7 +29,7 @@ async def reveal(transaction: Transaction, ids: Collection[uuid.UUID]) -> dict[u
     rows = await configs_by_id(transaction.session, transaction.principal, ids)
     opened = await open_rows(transaction.session, transaction.vault, list(rows.values()))
     found = {id: _result(transaction, rows.get(id), opened) for id in ids}
-    await _record(transaction, [rows[id] for id, result in found.items() if isinstance(result, Revealed)])
+    _record(transaction, [rows[id] for id, result in found.items() if isinstance(result, Revealed)])
     return found
 
 
@@ -48,10 +48,10 @@ def _result(
     return Revealed(found.value) if isinstance(found, Opened) else Undecryptable([row.key])
 
 
-async def _record(transaction: Transaction, rows: Sequence[StoredConfig]) -> None:
+def _record(transaction: Transaction, rows: Sequence[StoredConfig]) -> None:
     deeds = [
         Deed("config.reveal", row.organization_id, row.integration_id, row.id, [row.key])
         for row in rows
         if row.is_secret
     ]
-    await record(transaction.session, transaction.principal, *deeds)
+    transaction.record(*deeds)

@@ -11,13 +11,12 @@ from typing import Final
 
 from sqlalchemy import exists, func, insert, select, text, update
 
-from db.audit import Deed, record
+from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import ACTIVE, BackfillKind, BackfillRun, BackfillSlice, BackfillStatus
 from db.policy import admit
 from db.runs_progress import QuarantinedRow, RunRow, find_run, list_quarantine, list_runs, read_run
-from db.sessions import WriteSession
 from db.vault import Transaction
 
 __all__ = [
@@ -88,11 +87,12 @@ async def start_backfill(
         "batch_size": batch_size,
         "max_rows_per_second": max_rows_per_second,
         "started_by": transaction.principal.name,
+        "token_id": transaction.principal.token_id,
     }
     await transaction.session.execute(insert(BackfillRun).values(values))
     settings = {"batchSize": batch_size, "maxRowsPerSecond": max_rows_per_second}
     detail = {"run": str(run_id), "kind": kind.value, "dryRun": dry_run, **settings}
-    await record(transaction.session, transaction.principal, Deed("backfill.start", detail=detail))
+    transaction.record(Deed("backfill.start", detail=detail))
     return await read_run(transaction.session, run_id)
 
 
@@ -125,14 +125,13 @@ async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
     if wanted is None:
         raise Conflict(f"cannot {move} a run that is {status}", {"status": status.upper()})
     await session.execute(update(BackfillRun).where(BackfillRun.id == id).values(status=wanted.value))
+    transaction.record(Deed(f"backfill.{move}", detail={"run": str(id)}))
     if wanted is BackfillStatus.CANCELLING:
-        await finish_cancelling(session, id)
-    deed = Deed(f"backfill.{move}", detail={"run": str(id)})
-    await record(session, transaction.principal, deed)
+        await finish_cancelling(transaction, id)
     return await read_run(session, id)
 
 
-async def finish_cancelling(session: WriteSession, id: uuid.UUID) -> None:
+async def finish_cancelling(transaction: Transaction, id: uuid.UUID) -> None:
     """Take a run from CANCELLING to CANCELLED, if nobody works on it any more."""
     worked_on = exists().where(
         BackfillSlice.run_id == id,
@@ -145,7 +144,13 @@ async def finish_cancelling(session: WriteSession, id: uuid.UUID) -> None:
         .where(BackfillRun.id == id, BackfillRun.status == BackfillStatus.CANCELLING.value, ~worked_on)
         .values(status=BackfillStatus.CANCELLED.value, finished_at=func.now())
     )
-    await session.execute(statement)
+    if await transaction.session.execute(statement):
+        transaction.record(finished(id, BackfillStatus.CANCELLED))
+
+
+def finished(id: uuid.UUID, status: BackfillStatus) -> Deed:
+    """That a run has come to its end."""
+    return Deed("backfill.finish", detail={"run": str(id), "status": status.value})
 
 
 async def _refuse_second(transaction: Transaction, kind: BackfillKind) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, update
 
 from db import history
 from db.arrays import among
-from db.audit import Deed, record
+from db.deeds import Deed
 from db.fields import Field, fields_of
 from db.history import PastValue, open_past, select_history
 from db.limits import Problems
@@ -191,7 +191,7 @@ async def _check(transaction: Transaction, plan: _Plan) -> None:
     if opening:
         UNSEALING.check(transaction.principal)
         deed = Deed("config.unseal", integration_id=plan.integration_id, keys=sorted(opening))
-        await record(transaction.session, transaction.principal, deed)
+        transaction.record(deed)
     plan.problems.check()
 
 

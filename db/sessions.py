@@ -1,8 +1,8 @@
 """Sessions on PostgreSQL: one type for reads, one for writes; only the edge of a request opens either.
 
 A read session runs each statement by itself (autocommit: no BEGIN, no ROLLBACK). A write session is one
-transaction, retried as a whole when PostgreSQL refuses it for a deadlock; what is to happen only once it
-has committed (jobs sent, keys cached) is handed to `after_commit`.
+transaction, retried as a whole when PostgreSQL refuses it for a deadlock; what is to be its last statements (the
+audit log's) is handed to `at_last`, and what is to happen only once it has committed to `after_commit`.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ _RETRIED: Final = frozenset({"40P01", "40001"})
 """Deadlock detected, serialization failure: the transaction did nothing and may run again."""
 
 _ATTEMPTS: Final = 8
+_STREAMED: Final = 1_000
 
 # At DEBUG SQLAlchemy logs the rows that it reads, legacy plaintext too: whatever the level, ours never does.
 logging.getLogger("sqlalchemy.engine.Engine.strongroom").addFilter(lambda record: record.levelno > logging.DEBUG)
@@ -51,11 +52,25 @@ class ReadSession:
         return (await self._connection.execute(statement, parameters)).scalar()
 
 
+class Snapshot(ReadSession):
+    """Statements that change nothing and all see the same moment."""
+
+    async def stream(self, statement: Executable, parameters: Parameters | None = None) -> AsyncGenerator[Row[Any]]:
+        """The rows of a statement one after the other: never are many of them in memory."""
+        options = {"yield_per": _STREAMED}
+        async with self._connection.stream(statement, parameters, execution_options=options) as result:
+            # In batches: SQLAlchemy makes a greenlet for each step, which costs more than the row.
+            async for rows in result.partitions():
+                for row in rows:
+                    yield row
+
+
 class WriteSession(ReadSession):
     """One transaction. It commits when the work that it was opened for returns."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(connection)
+        self.last: dict[Callable[[WriteSession, list[Any]], Awaitable[None]], list[Any]] = {}
         self.after: list[Callable[[], None]] = []
         self.touched: set[tuple[uuid.UUID | None, uuid.UUID | None]] = set()
         """The integrations and organizations whose deeds are on record in this transaction."""
@@ -63,6 +78,10 @@ class WriteSession(ReadSession):
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Run a statement; the number of rows that it touched."""
         return (await self._connection.execute(statement, parameters)).rowcount
+
+    def at_last(self, work: Callable[["WriteSession", list[T]], Awaitable[None]], *items: T) -> None:
+        """Do `work`, once, with all items that were given for it, when everything else of the transaction is done."""
+        self.last.setdefault(work, []).extend(items)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the transaction has committed; never when it has not."""
@@ -85,12 +104,19 @@ class Database:
             connect_args={"timeout": 5},
         )
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[ReadSession]:
         """A read session on a connection of its own."""
         async with self._reader.connect() as connection:
             yield ReadSession(connection)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[Snapshot]:
+        """A session that sees the database as it is now, whatever is written meanwhile."""
+        async with self._snapshots.connect() as connection:
+            yield Snapshot(connection)
 
     async def write(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
         """Run `work` in one transaction and commit it; run it again when it was a deadlock's victim."""
@@ -107,6 +133,8 @@ class Database:
         async with self._engine.begin() as connection:
             session = WriteSession(connection)
             result = await work(session)
+            for last, items in session.last.items():
+                await last(session, items)
         for callback in session.after:
             callback()
         return result

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,7 +14,9 @@ from db.oidc import NAMES as OIDC_NAMES
 from db.oidc import Oidc, looks_like_jwt, read_oidc
 from db.urls import asyncpg_dsn, check_database_url, check_redis_url, sqlalchemy_url
 
-__all__ = ["Settings", "asyncpg_dsn", "sqlalchemy_url"]
+__all__ = ["Network", "Settings", "asyncpg_dsn", "sqlalchemy_url"]
+
+Network = IPv4Network | IPv6Network
 
 _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
@@ -45,6 +48,8 @@ class Settings:
     trusted_documents: Trusted = "off"
     trusted_documents_file: Path | None = None
     automatic_persisted_queries: int = 0
+    migration_database_url: str | None = field(default=None, repr=False)
+    trusted_proxies: tuple[Network, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -69,11 +74,14 @@ class Settings:
             trusted_documents=_read_trusted(environ.get("STRONGROOM_TRUSTED_DOCUMENTS", "off")),
             trusted_documents_file=_read_file(environ.get("STRONGROOM_TRUSTED_DOCUMENTS_FILE")),
             automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
+            migration_database_url=_read_migration_url(environ.get("STRONGROOM_MIGRATION_DATABASE_URL")),
+            trusted_proxies=_read_networks(environ.get("STRONGROOM_TRUSTED_PROXIES")),
         )
         settings.legacy_keys()
         if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
             raise SettingsError("STRONGROOM_ADMIN_TOKEN looks like a JWT, and STRONGROOM_OIDC_… takes it for one")
         _check_documents(settings, environ)
+        settings.check_roles()
         return settings
 
     def legacy_keys(self) -> LegacyKeys:
@@ -84,6 +92,11 @@ class Settings:
             self.legacy_secret_key_salt,
             self.legacy_secret_key_info,
         )
+
+    def check_roles(self) -> None:
+        """Refuse an owner's URL without the service's own: nobody could be granted anything."""
+        if self.migration_database_url is not None and self.database_url is None:
+            raise SettingsError("STRONGROOM_MIGRATION_DATABASE_URL is set, but DATABASE_URL is not")
 
 
 _NAMES: Final = (
@@ -100,11 +113,13 @@ _NAMES: Final = (
     "STRONGROOM_LEGACY_SECRET_KEY",
     "STRONGROOM_LEGACY_SECRET_KEY_INFO",
     "STRONGROOM_LEGACY_SECRET_KEY_SALT",
+    "STRONGROOM_MIGRATION_DATABASE_URL",
     "STRONGROOM_PORT",
     "STRONGROOM_ROOT_KEYS",
     *OIDC_NAMES,
     "STRONGROOM_TRUSTED_DOCUMENTS",
     "STRONGROOM_TRUSTED_DOCUMENTS_FILE",
+    "STRONGROOM_TRUSTED_PROXIES",
 )
 
 
@@ -161,6 +176,19 @@ def _check_root_keys(text: str) -> str:
     else:
         return text
     raise SettingsError(f"STRONGROOM_ROOT_KEYS: {fault}")
+
+
+def _read_migration_url(text: str | None) -> str | None:
+    return None if text is None else check_database_url(text, "STRONGROOM_MIGRATION_DATABASE_URL")
+
+
+def _read_networks(text: str | None) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(entry) for entry in _read_list(text))
+    except ValueError:
+        raise SettingsError(
+            "STRONGROOM_TRUSTED_PROXIES is not a list of addresses and networks, such as 10.0.0.0/8,fd00::1"
+        ) from None
 
 
 def _read_list(text: str | None) -> tuple[str, ...]:

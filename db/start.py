@@ -6,18 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Uuid, cast, func, null, select, text, union_all
 
 from db.access import Permission, Principal
+from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.errors import SealError, SettingsError
-from db.models import DataKey
+from db.models import AuditKey, DataKey
 from db.sessions import Database, ReadSession, WriteSession
 from db.settings import Settings
 from db.tokens import generate_token, has_admin_token, replace_admin_token
-from db.upgrade import upgrade
+from db.upgrade import migrate
 from db.vault import Transaction, Vault
 
 KEYRING_FILE: Final = "root.keys"
@@ -33,7 +34,7 @@ async def prepare(settings: Settings, database_url: str, tell: Callable[[str], N
     does not hold, and the next start makes another, where the other order would lock everybody out.
     Raises SettingsError, in one line, when the keyring is missing or does not fit the database.
     """
-    await upgrade(database_url)
+    await migrate(database_url, settings.migration_database_url)
     database = Database(database_url, connections=1)
     try:
         async with database.read() as session:
@@ -45,7 +46,7 @@ async def prepare(settings: Settings, database_url: str, tell: Callable[[str], N
 
 
 async def open_keyring(settings: Settings, session: ReadSession, *, create: bool = False) -> RootKeyring:
-    """The root keyring of the settings or of the home. A new one is made only for a database without data keys."""
+    """The root keyring of the settings or of the home. A new one is made only for a database without keys."""
     path = settings.home / KEYRING_FILE
     if settings.root_keys is not None:
         keyring = RootKeyring.parse(settings.root_keys)
@@ -65,7 +66,7 @@ def make_vault(settings: Settings, keyring: RootKeyring) -> Vault:
         settings.legacy_secret_key_salt,
         settings.legacy_secret_key_info,
     )
-    return Vault(DataKeys(keyring), legacy_keys)
+    return Vault(DataKeys(keyring), legacy_keys, AuditLog(keyring))
 
 
 async def set_admin_token(settings: Settings, database: Database, vault: Vault) -> None:
@@ -76,16 +77,16 @@ async def set_admin_token(settings: Settings, database: Database, vault: Vault) 
 
 async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
     """Refuse a keyring that lacks a root key which the database needs, or that has another key under its id."""
-    rows = await session.rows(
-        select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
-    )
+    data_keys = select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
+    audit_keys = select(AuditKey.id, cast(null(), Uuid), AuditKey.root_key_id, AuditKey.wrapped)
+    rows = await session.rows(union_all(data_keys, audit_keys))
     lacking = Counter(row.root_key_id for row in rows if row.root_key_id not in keyring.ids)
     if lacking:
-        told = ", ".join(f"{id} ({count} data keys)" for id, count in sorted(lacking.items()))
+        told = ", ".join(f"{id} ({count} keys)" for id, count in sorted(lacking.items()))
         raise SettingsError(f"the root keyring lacks keys that the database is sealed with: {told}")
     shut = Counter(row.root_key_id for row in rows if not _opens(keyring, *tuple(row)))
     if shut:
-        told = ", ".join(f"{id} ({count} data keys do not open)" for id, count in sorted(shut.items()))
+        told = ", ".join(f"{id} ({count} keys do not open)" for id, count in sorted(shut.items()))
         raise SettingsError(f"root keys are not those that the database is sealed with: {told}")
 
 
@@ -100,10 +101,11 @@ def _opens(
 
 
 async def _create_keyring(path: Path, session: ReadSession, *, create: bool) -> RootKeyring:
-    count = await session.scalar(select(func.count()).select_from(DataKey))
-    if count:
+    data_keys = await session.scalar(select(func.count()).select_from(DataKey))
+    audit_keys = await session.scalar(select(func.count()).select_from(AuditKey))
+    if data_keys or audit_keys:
         raise SettingsError(
-            f"there is no root keyring, but the database holds {count} data keys sealed with one: "
+            f"there is no root keyring, but the database holds {data_keys + audit_keys} keys sealed with one: "
             "set STRONGROOM_ROOT_KEYS, or put the keyring file back"
         )
     if not create:

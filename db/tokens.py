@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from db import access
 from db.access import EVERYTHING, Limit, Permission, Principal
 from db.arrays import among
-from db.audit import Deed, record
+from db.deeds import Deed
 from db.errors import Conflict, Forbidden, NotFound, refuse
 from db.limits import Problems
 from db.models import Integration, Organization, Token
@@ -83,9 +83,8 @@ async def create_token(transaction: Transaction, new: NewToken) -> tuple[uuid.UU
         raise Forbidden("a token grants only within its own permissions, limits and expiry")
     token = generate_token()
     await transaction.session.execute(insert(Token), [_row(granted, new.permissions, token, principal.name)])
-    await record(
-        transaction.session, principal, Deed("token.create", detail={"token": str(granted.token_id)})
-    )
+    detail = {"token": str(granted.token_id), "name": new.name, "permissions": sorted(set(new.permissions))}
+    transaction.record(Deed("token.create", detail=detail))
     return granted.token_id, token
 
 
@@ -95,7 +94,7 @@ async def revoke_token(transaction: Transaction, id: uuid.UUID) -> None:
     await _lock(transaction, id)
     statement = update(Token).where(Token.id == id, Token.revoked_at.is_(None)).values(revoked_at=func.now())
     await transaction.session.execute(statement)
-    await record(transaction.session, transaction.principal, Deed("token.revoke", detail={"token": str(id)}))
+    transaction.record(Deed("token.revoke", detail={"token": str(id)}))
 
 
 async def rotate_token(transaction: Transaction, id: uuid.UUID, overlap_seconds: int) -> tuple[str, datetime]:
@@ -117,7 +116,7 @@ async def rotate_token(transaction: Transaction, id: uuid.UUID, overlap_seconds:
     changed = {"secret_hash": hash_token(token), "previous_hash": row.secret_hash, "previous_until": until}
     await transaction.session.execute(update(Token).where(Token.id == id).values(**changed))
     detail = {"token": str(id), "overlapSeconds": overlap_seconds}
-    await record(transaction.session, transaction.principal, Deed("token.rotate", detail=detail))
+    transaction.record(Deed("token.rotate", detail=detail))
     return token, until if row.expires_at is None else min(until, row.expires_at)
 
 
@@ -134,10 +133,16 @@ async def replace_admin_token(transaction: Transaction, token: str) -> None:
     """Make `token` the only admin token; the one before it no longer holds."""
     admin = Principal(uuid.uuid4(), "admin", frozenset(Permission))
     row = _row(admin, [EVERYTHING], token, "start-up") | {"is_admin": True, "revoked_at": None}
-    await transaction.session.execute(delete(Token).where(Token.is_admin, Token.secret_hash != row["secret_hash"]))
+    session, hash = transaction.session, row["secret_hash"]
+    standing = select(Token.id).where(Token.is_admin, Token.secret_hash == hash, Token.revoked_at.is_(None))
+    stood = await session.scalar(standing) is not None
+    replaced = await session.execute(delete(Token).where(Token.is_admin, Token.secret_hash != hash))
     anew = {key: value for key, value in row.items() if key not in ("id", "secret_hash")}
     statement = insert(Token).values(row).on_conflict_do_update(index_elements=[Token.secret_hash], set_=anew)
-    await transaction.session.execute(statement)
+    id = await session.scalar(statement.returning(Token.id))
+    if replaced or not stood:
+        # Not at each start that brings the same token.
+        transaction.record(Deed("token.admin", detail={"token": str(id), "replaced": replaced}))
 
 
 async def has_admin_token(session: ReadSession) -> bool:

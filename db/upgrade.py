@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from db.grants import grant, role_of
 from db.settings import sqlalchemy_url
 
 _LOCK: Final = 0x57_52_4F_4F_4D
@@ -32,6 +33,13 @@ async def upgrade(database_url: str) -> None:
             await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
+
+
+async def migrate(database_url: str, migration_url: str | None = None) -> None:
+    """Upgrade as the tables' owner, where there is one beside the service's own role, and grant the rest to that."""
+    await upgrade(migration_url or database_url)
+    if migration_url is not None:
+        await grant(migration_url, await role_of(database_url))
 
 
 async def is_current(connection: AsyncConnection) -> bool:

@@ -12,12 +12,12 @@ _IN_NETLOC: Final = frozenset({"user", "password"})
 _DATABASE: Final = frozenset({"dbname", "database"})
 
 
-def check_database_url(text: str) -> str:
-    """The URL as given; SettingsError, which repeats nothing of it, when it is no PostgreSQL URL."""
+def check_database_url(text: str, name: str = "DATABASE_URL") -> str:
+    """The URL as given; SettingsError, which repeats nothing of it but `name`, when it is no PostgreSQL URL."""
     parts = _split(text)
     if parts is None or parts.scheme not in _POSTGRES or "sslpassword" in dict(parse_qsl(parts.query)):
         raise SettingsError(
-            "DATABASE_URL is not a PostgreSQL URL: expected postgresql://user:password@host:port/name"
+            f"{name} is not a PostgreSQL URL: expected postgresql://user:password@host:port/name"
             " or postgresql:///name?host=/socket/folder"
         )
     return text

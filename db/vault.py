@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.access import Principal
+from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys, Scope
 from db.crypto.legacy import LegacyKeys
 from db.crypto.sealing import DataKey, Place, Purpose
+from db.deeds import NOWHERE, Deed, Origin
 from db.errors import SealError
 from db.sessions import ReadSession, WriteSession
 from db.stored import Absent, Sealed, StoredConfig, Value, judge
@@ -17,24 +19,37 @@ from db.values import JSON
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """The data keys, and the keys of the software that was replaced."""
+    """The data keys, the keys of the software that was replaced, and the log of what is done with them."""
 
     data_keys: DataKeys
     legacy_keys: LegacyKeys
+    audit: AuditLog
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """What every write works with: its session, who asked, and the vault."""
+    """What every write works with: its session, who asked, the vault, and where the request came from."""
 
     session: WriteSession
     principal: Principal
     vault: Vault
+    origin: Origin = NOWHERE
 
     async def sealers(self, scopes: Iterable[Scope]) -> Mapping[Scope, DataKey]:
         """The active data key of each scope; none is looked up for no scope."""
         wanted = set(scopes)
-        return await self.vault.data_keys.active(self.session, wanted) if wanted else {}
+        if not wanted:
+            return {}
+        return await self.vault.data_keys.active(self.session, wanted, self._record_key)
+
+    def record(self, *deeds: Deed) -> None:
+        """Have deeds put on record: the log gets them with the transaction's last statements, or not at all."""
+        self.session.touched.update((deed.integration_id, deed.organization_id) for deed in deeds)
+        if deeds:
+            self.session.at_last(self.vault.audit.append, *(deed.by(self.principal, self.origin) for deed in deeds))
+
+    def _record_key(self, scope: Scope, key_id: uuid.UUID) -> None:
+        self.record(Deed("key.create", scope, detail={"dataKey": str(key_id)}))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,6 +1,6 @@
 """The ASGI application: GraphQL, health, and the pages that need no internet."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database
-from db.settings import Settings
+from db.settings import Network, Settings
 from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
@@ -51,7 +51,9 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
         await set_admin_token(settings, database, vault)
         async with (
             open_authenticator(settings, database) as authenticator,
-            run_service(database, vault, Queue(redis_url), database_url, authenticator) as service,
+            run_service(
+                database, vault, Queue(redis_url), database_url, authenticator, settings.trusted_proxies
+            ) as service,
         ):
             yield service
     finally:
@@ -60,12 +62,18 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
 
 @asynccontextmanager
 async def run_service(
-    database: Database, vault: Vault, queue: Queue, database_url: str, authenticator: Authenticator
+    database: Database,
+    vault: Vault,
+    queue: Queue,
+    database_url: str,
+    authenticator: Authenticator,
+    trusted_proxies: Sequence[Network] = (),
 ) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
     pool = await Pool.open(database_url)
     resolver = Resolver(pool, vault, Snapshots())
-    service = Service(database, vault, queue, AuditBuffer(database), authenticator, resolver)
+    audit = AuditBuffer(database, vault.audit)
+    service = Service(database, vault, queue, audit, authenticator, resolver, trusted_proxies=trusted_proxies)
     feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget)
     feed.start()
     service.audit.start()

@@ -1,6 +1,4 @@
-"""What a request says about who sends it: its bearer token, and its address."""
-
-from starlette.requests import Request
+"""What a request says about who sends it: its bearer token."""
 
 from db.errors import Unauthenticated
 
@@ -11,8 +9,3 @@ def read_bearer(header: str | None) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated
     return token.strip()
-
-
-def read_address(request: Request) -> str:
-    """Where a request is from: behind a proxy what the proxy says, if uvicorn's FORWARDED_ALLOW_IPS trusts it."""
-    return request.client.host if request.client is not None else "unknown"

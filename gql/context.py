@@ -1,6 +1,6 @@
 """What a request works with: the service, who is asking, and the request's own loaders."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,13 +12,16 @@ from strawberry.types import Info
 from db.access import Principal
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator
+from db.deeds import NOWHERE, Origin
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database, ReadSession, WriteSession
+from db.settings import Network
 from db.vault import Transaction, Vault
-from gql.auth import read_address, read_bearer
+from gql.auth import read_bearer
 from gql.lines import Lines
 from gql.loaders import Loaders
+from gql.origin import read_origin
 from gql.progress import Progress
 
 T = TypeVar("T")
@@ -36,14 +39,16 @@ class Service:
     resolver: Resolver
     lines: Lines = field(default_factory=Lines)
     progress: Progress = field(default_factory=Progress)
+    trusted_proxies: Sequence[Network] = ()
 
 
 class Context:
-    """One request: its caller, its sessions, its loaders (a loader that outlived it would mix tenants)."""
+    """One request: its caller, its origin, its sessions, its loaders (a loader that outlived it would mix tenants)."""
 
-    def __init__(self, service: Service, principal: Principal) -> None:
+    def __init__(self, service: Service, principal: Principal, origin: Origin = NOWHERE) -> None:
         self.service = service
         self.principal = principal
+        self.origin = origin
 
     def read(self) -> AbstractAsyncContextManager[ReadSession]:
         """A read session."""
@@ -54,7 +59,7 @@ class Context:
 
         def run(session: WriteSession) -> Awaitable[T]:
             session.after_commit(lambda: self._forget(session))
-            return work(Transaction(session, self.principal, self.service.vault))
+            return work(Transaction(session, self.principal, self.service.vault, self.origin))
 
         result = await self.service.database.write(run)
         # What was loaded before the write is stale: a later mutation of the same document must not show it.
@@ -70,7 +75,7 @@ class Context:
     @cached_property
     def loaders(self) -> Loaders:
         """This request's loaders."""
-        return Loaders(self.service.database, self.service.vault, self.principal)
+        return Loaders(self.service.database, self.service.vault, self.principal, self.origin)
 
 
 GraphQLInfo = Info[Context, None]
@@ -82,7 +87,8 @@ def open_context(service: Service) -> Callable[[Request], AbstractAsyncContextMa
     @asynccontextmanager
     async def open_for(request: Request) -> AsyncGenerator[Context]:
         token = read_bearer(request.headers.get("authorization"))
-        principal = await service.authenticator.sign_in(service.database, token, read_address(request))
-        yield Context(service, principal)
+        origin = read_origin(request, service.trusted_proxies)
+        principal = await service.authenticator.sign_in(service.database, token, origin.address or "unknown")
+        yield Context(service, principal, origin)
 
     return open_for

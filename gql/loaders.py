@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from db.access import Principal
 from db.configs import configs_by_id
+from db.deeds import NOWHERE, Origin
 from db.errors import StrongroomError
 from db.fields import Field, fields_of_many
 from db.history import PastValue, histories, history_lengths
@@ -29,10 +30,11 @@ HistoryKey = tuple[StoredConfig, int, str | None]
 class Loaders:
     """The loaders of one request."""
 
-    def __init__(self, database: Database, vault: Vault, principal: Principal) -> None:
+    def __init__(self, database: Database, vault: Vault, principal: Principal, origin: Origin = NOWHERE) -> None:
         self._database = database
         self._vault = vault
         self._principal = principal
+        self._origin = origin
         self.integration: DataLoader[uuid.UUID, IntegrationRow | None] = DataLoader(self._integrations)
         self.organization: DataLoader[uuid.UUID, OrganizationRow | None] = DataLoader(self._organizations)
         self.fields: DataLoader[uuid.UUID, list[Field]] = DataLoader(self._fields)
@@ -93,6 +95,6 @@ class Loaders:
 
     async def _reveal(self, ids: list[uuid.UUID]) -> Sequence[Revealed | StrongroomError]:
         found = await self._database.write(
-            lambda session: reveal(Transaction(session, self._principal, self._vault), ids)
+            lambda session: reveal(Transaction(session, self._principal, self._vault, self._origin), ids)
         )
         return [found[id] for id in ids]

@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from db import resolving as rules
-from db.audit import Deed
+from db.deeds import Deed
 from db.errors import Unavailable
 from db.limits import identifier
 from gql.context import GraphQLInfo
@@ -88,5 +88,5 @@ class ResolveQuery:
         resolved = await context.service.resolver.resolve(context.principal, integration, owner)
         if resolved.secrets:
             deed = Deed("config.resolve", owner, resolved.integration.id, keys=resolved.secrets)
-            context.service.audit.add(context.principal, deed)
+            context.service.audit.add(context.principal, deed, context.origin)
         return show_resolved(resolved)

@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 from graphql import build_schema, lexicographic_sort_schema, print_schema
 
+from gql.audit import AuditQuery
 from gql.backfill import BackfillMutation, BackfillQuery, BackfillSubscription
 from gql.configs import ConfigMutation, ConfigQuery
 from gql.guard import guard
@@ -20,6 +21,7 @@ SCHEMA_FILE: Final = Path(__file__).parent.parent / "schema.graphql"
 
 @strawberry.type(description="What callers can read.")
 class Query(
+    AuditQuery,
     BackfillQuery,
     ConfigQuery,
     IntegrationQuery,

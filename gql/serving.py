@@ -30,6 +30,8 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            # gql.origin reads X-Forwarded-For, from trusted proxies only; this would believe any local process.
+            proxy_headers=False,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
             ws_max_size=MAX_MESSAGE,
             ws_ping_interval=_PING_SECONDS,

@@ -25,6 +25,7 @@ import pytest
 import redis
 
 from db.access import Permission, Principal
+from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
@@ -159,7 +160,7 @@ def legacy_keys() -> LegacyKeys:
 @pytest.fixture
 def vault(root_keyring: RootKeyring, legacy_keys: LegacyKeys) -> Vault:
     """Data keys under the root keyring, and the legacy keys."""
-    return Vault(DataKeys(root_keyring), legacy_keys)
+    return Vault(DataKeys(root_keyring), legacy_keys, AuditLog(root_keyring))
 
 
 @pytest.fixture

@@ -73,13 +73,13 @@ class Engine:
             return False
         task = self._tasks[run.kind]
         if run.status not in WORKABLE:
-            await settle(self._database, task, run)
+            await settle(self._database, self._vault, task, run)
             return False
         if not run.planned and not await plan(self._database, self._vault, task, run):
             return False
         if await self._work_on_slices(run, task):
             return True
-        await settle(self._database, task, run)
+        await settle(self._database, self._vault, task, run)
         return False
 
     async def _work_on_slices(self, run: Run, task: Task) -> bool:
@@ -114,7 +114,8 @@ class Engine:
         if row is None:
             return None
         kind, status = BackfillKind(row.kind), BackfillStatus(row.status)
-        return Run(row.id, kind, status, row.dry_run, row.batch_size, row.max_rows_per_second, row.planned)
+        pace = row.batch_size, row.max_rows_per_second
+        return Run(row.id, kind, status, row.dry_run, *pace, row.planned, row.started_by, row.token_id)
 
     async def _give_up(self, run_id: uuid.UUID, error: Exception) -> None:
         if is_passing(error):
@@ -123,7 +124,7 @@ class Engine:
         reason = str(error) if isinstance(error, EveryRowRaises) else f"cannot go on: {name_of(error)}"
         _logger.error("run %s has failed: %s", run_id, reason)
         with suppress(Exception):
-            await fail(self._database, run_id, reason)
+            await fail(self._database, self._vault, run_id, reason)
 
 
 _BEGIN = text("""
@@ -139,4 +140,6 @@ _RUN = select(
     BackfillRun.batch_size,
     BackfillRun.max_rows_per_second,
     BackfillRun.planned,
+    BackfillRun.started_by,
+    BackfillRun.token_id,
 )

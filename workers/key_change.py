@@ -10,10 +10,13 @@ from typing import Any, Final
 from sqlalchemy import Executable, select, text
 from sqlalchemy.exc import IntegrityError
 
+from db.crypto.data_keys import Scope
+from db.deeds import Deed, tell_ids
 from db.errors import SealError
 from db.models import DataKey
 from db.sessions import Database, WriteSession
-from db.vault import Vault
+from db.vault import Transaction, Vault
+from workers.tasks import Run
 
 _BATCH: Final = 1_000
 _PATIENCE: Final = 15.0
@@ -22,33 +25,47 @@ _NAP: Final = 0.1
 _logger = logging.getLogger("strongroom.backfill")
 
 
-async def replace_keys(database: Database, vault: Vault) -> None:
-    """Every data key under the primary root key, and new ones in place of the active ones.
+async def replace_keys(database: Database, vault: Vault, run: Run) -> None:
+    """Every key under the primary root key, and new ones in place of the active ones: data keys and the audit key.
 
     Returns once no transaction is left that may still seal with a replaced one.
     """
-    await _wrap_all_again(database, vault)
-    await _replace_all(database, vault)
+    await database.write(lambda session: _replace_audit_key(Transaction(session, run.principal, vault)))
+    await _wrap_all_again(database, vault, run)
+    await _replace_all(database, vault, run)
     await _outlast_transactions(database)
 
 
-async def drop_unused_keys(database: Database) -> None:
+async def drop_unused_keys(database: Database, vault: Vault, run: Run) -> None:
     """Destroy retired keys that nothing is sealed by, if no transaction is old enough to be about to use one."""
     try:
-        await database.write(lambda session: session.execute(_DROP))
+        await database.write(lambda session: _drop(Transaction(session, run.principal, vault)))
     except IntegrityError:
         _logger.warning("a retired data key came into use while it was to be destroyed; the next ROTATE will")
 
 
-async def _wrap_all_again(database: Database, vault: Vault) -> None:
+async def _replace_audit_key(transaction: Transaction) -> None:
+    audit = transaction.vault.audit
+    await audit.keys.wrap_all_again(transaction.session)
+    transaction.record(await audit.rotate_key(transaction.session))
+
+
+async def _drop(transaction: Transaction) -> None:
+    rows = await transaction.session.rows(_DROP)
+    if rows:
+        detail = {"dataKeys": len(rows), "ids": tell_ids([row.id for row in rows])}
+        transaction.record(Deed("key.destroy", detail=detail))
+
+
+async def _wrap_all_again(database: Database, vault: Vault, run: Run) -> None:
     """All data keys, some at a time in the order of their ids."""
     after: uuid.UUID | None = uuid.UUID(int=0)
     while after is not None:
         statement = _KEYS.where(DataKey.id > after).order_by(DataKey.id).limit(_BATCH).with_for_update()
-        after = await database.write(partial(_wrap_again, vault, statement))
+        after = await database.write(partial(_wrap_again, vault, run, statement))
 
 
-async def _wrap_again(vault: Vault, statement: Executable, session: WriteSession) -> uuid.UUID | None:
+async def _wrap_again(vault: Vault, run: Run, statement: Executable, session: WriteSession) -> uuid.UUID | None:
     rows = await session.rows(statement)
     wrapped: list[dict[str, Any]] = []
     for row in rows:
@@ -59,23 +76,30 @@ async def _wrap_again(vault: Vault, statement: Executable, session: WriteSession
             _logger.warning("data key %s does not open and stays as it is", row.id)
     if wrapped:
         await session.execute(_REWRAP, wrapped)
+        detail = {"dataKeys": len(wrapped), "rootKey": wrapped[0]["root_key_id"]}
+        Transaction(session, run.principal, vault).record(Deed("key.wrap", detail=detail))
     return rows[-1].id if rows else None
 
 
-async def _replace_all(database: Database, vault: Vault) -> None:
+async def _replace_all(database: Database, vault: Vault, run: Run) -> None:
     """All active data keys that are there now, some at a time."""
     async with database.read() as session:
         moment = await session.scalar(_MOMENT)
     statement = select(DataKey.organization_id).where(DataKey.active, DataKey.created_at <= moment)
     batch = statement.order_by(DataKey.id).limit(_BATCH)
-    while await database.write(partial(_replace, vault, batch)):
+    while await database.write(partial(_replace, vault, run, batch)):
         pass
 
 
-async def _replace(vault: Vault, statement: Executable, session: WriteSession) -> bool:
+async def _replace(vault: Vault, run: Run, statement: Executable, session: WriteSession) -> bool:
     scopes = [row.organization_id for row in await session.rows(statement)]
     if scopes:
-        await vault.data_keys.rotate(session, scopes)
+        transaction = Transaction(session, run.principal, vault)
+
+        def note(scope: Scope, key_id: uuid.UUID) -> None:
+            transaction.record(Deed("key.rotate", scope, detail={"dataKey": str(key_id)}))
+
+        await vault.data_keys.rotate(session, scopes, note)
     return bool(scopes)
 
 
@@ -103,4 +127,5 @@ DELETE FROM data_keys k WHERE NOT k.active
     AND NOT EXISTS (SELECT 1 FROM configs c WHERE c.data_key_id = k.id)
     AND NOT EXISTS (SELECT 1 FROM config_history h WHERE h.data_key_id = k.id)
     AND k.retired_at < coalesce((SELECT min(xact_start) {_OTHERS}), clock_timestamp())
+RETURNING k.id
 """)  # noqa: S608 - constants of ours

@@ -33,7 +33,7 @@ class Rotate:
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
         """Wrap all data keys again, and put a new one in the place of each active one."""
         if not run.dry_run:
-            await replace_keys(database, vault)
+            await replace_keys(database, vault, run)
 
     async def work(self, batch: Batch) -> Counts:
         """Seal each value again, under its scope's active key."""
@@ -56,10 +56,10 @@ class Rotate:
         await add_findings(batch, dict.fromkeys(batch.ids, reason))
         return Counts(processed=len(batch.ids), quarantined=len(batch.ids))
 
-    async def conclude(self, database: Database, run: Run) -> str | None:
+    async def conclude(self, database: Database, vault: Vault, run: Run) -> str | None:
         """Destroy the retired keys that nothing is sealed by any more."""
         if not run.dry_run:
-            await drop_unused_keys(database)
+            await drop_unused_keys(database, vault, run)
         return await tell_findings(database, run)
 
 

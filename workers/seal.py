@@ -51,7 +51,7 @@ class Seal:
             await _quarantine(batch, list(batch.ids), [reason])
         return Counts(processed=len(batch.ids), quarantined=len(batch.ids))
 
-    async def conclude(self, database: Database, run: Run) -> str | None:
+    async def conclude(self, database: Database, vault: Vault, run: Run) -> str | None:
         """Nothing comes after; rows in quarantine are for VERIFY to fail on."""
         return None
 

@@ -3,19 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy import text
 
+from db.deeds import Deed
 from db.sessions import Database, WriteSession
 from db.vault import Transaction, Vault
 from workers.failures import is_passing, name_of
 from workers.pacing import Pace, wait_turn
 from workers.slices import Lost, Slice, advance, hold, pick
-from workers.tasks import WORKER, Batch, Counts, Task
+from workers.tasks import Batch, Counts, Task
 
 _RETRIES: Final = (0.05, 0.2)
 """Seconds before a slice's batch that raised is tried again as it is; afterwards it is halved at once."""
@@ -92,25 +91,34 @@ class Steps:
     async def _work(self, session: WriteSession, size: int) -> _Step:
         batch, last = await self._open(session, size)
         counts = await self._task.work(batch) if batch.ids else Counts()
-        return await self._close(session, batch.ids, counts, last=last)
+        return await self._close(batch, counts, last=last)
 
     async def _skip_row(self, session: WriteSession, reason: str) -> _Step:
         batch, last = await self._open(session, 1)
         counts = await self._task.set_aside(batch, reason) if batch.ids else Counts()
-        return await self._close(session, batch.ids, counts, last=last)
+        return await self._close(batch, counts, last=last)
 
     async def _open(self, session: WriteSession, size: int) -> tuple[Batch, bool]:
         held = self._held
         position = await hold(session, held)
         candidates = self._task.candidates(held.source, held.run)
         found = await pick(session, candidates, held, position, size + 1)
-        transaction = Transaction(session, WORKER, self._vault)
+        transaction = Transaction(session, held.run.principal, self._vault)
         return Batch(transaction, held.run, held.source, found[:size]), len(found) <= size
 
-    async def _close(self, session: WriteSession, ids: Sequence[UUID], counts: Counts, *, last: bool) -> _Step:
-        cursor: Any = ids[-1] if ids else None
-        await advance(session, self._held, cursor, counts, done=last)
-        return _Step(len(ids), last)
+    async def _close(self, batch: Batch, counts: Counts, *, last: bool) -> _Step:
+        cursor: Any = batch.ids[-1] if batch.ids else None
+        await advance(batch.transaction.session, self._held, cursor, counts, done=last)
+        if not batch.run.dry_run and (counts.changed or counts.quarantined):
+            batch.transaction.record(_deed(batch, counts))
+        return _Step(len(batch.ids), last)
+
+
+def _deed(batch: Batch, counts: Counts) -> Deed:
+    """One event a batch. The rows are those of the source from the first id to the last that the task concerned."""
+    rows = {"source": batch.source.value, "first": str(batch.ids[0]), "last": str(batch.ids[-1])}
+    done = {"changed": counts.changed, "quarantined": counts.quarantined}
+    return Deed(f"backfill.{batch.run.kind}", detail={"run": str(batch.run.id), **rows, **done})
 
 
 _PROCESSED = text("SELECT coalesce(sum(processed), 0) FROM backfill_slices WHERE run_id = :run")

@@ -17,9 +17,6 @@ from db.models import BackfillKind, BackfillStatus, Config, ConfigVersion
 from db.sessions import Database
 from db.vault import Transaction, Vault
 
-WORKER: Final = Principal(uuid.UUID(int=0), "backfill", frozenset())
-"""Who works: nobody's token, and no permission."""
-
 
 class Source(StrEnum):
     """A table that a task goes through, by its ids."""
@@ -44,6 +41,13 @@ class Run:
     batch_size: int | None
     max_rows_per_second: int | None
     planned: bool
+    started_by: str
+    token_id: uuid.UUID | None
+
+    @property
+    def principal(self) -> Principal:
+        """Who the log says does what the run does: whoever started it. No permission goes with it."""
+        return Principal(self.token_id or uuid.UUID(int=0), self.started_by, frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Task(Protocol):
         """Note that the batch's only row raises, and leave it as it is."""
         ...
 
-    async def conclude(self, database: Database, run: Run) -> str | None:
+    async def conclude(self, database: Database, vault: Vault, run: Run) -> str | None:
         """What comes after the last row. May be done more than once. A text says why the run has failed."""
         ...
 

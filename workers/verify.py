@@ -48,7 +48,7 @@ class Verify:
         await add_findings(batch, dict.fromkeys(batch.ids, reason))
         return Counts(processed=len(batch.ids), quarantined=len(batch.ids))
 
-    async def conclude(self, database: Database, run: Run) -> str | None:
+    async def conclude(self, database: Database, vault: Vault, run: Run) -> str | None:
         """Fail on any finding; otherwise have PostgreSQL refuse legacy rows from now on."""
         found = await tell_findings(database, run)
         return await shut(database) if found is None and not run.dry_run else found

@@ -1,7 +1,7 @@
 """Data keys in the database: one active per scope, wrapped by the root key, cached once committed."""
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
@@ -16,6 +16,9 @@ from db.sessions import ReadSession, WriteSession
 
 Scope = uuid.UUID | None
 """An organization's id; None is the scope of what is global."""
+
+Made = Callable[[Scope, uuid.UUID], None]
+"""Is told the scope and the id of each key that a transaction makes."""
 
 _CACHED: Final = 100_000
 """Opened keys kept in memory; the oldest go first."""
@@ -41,7 +44,9 @@ class DataKeys:
             found.update((key.id, key) for key in self._open_all(rows))
         return found
 
-    async def active(self, session: WriteSession, scopes: Collection[Scope]) -> dict[Scope, DataKey]:
+    async def active(
+        self, session: WriteSession, scopes: Collection[Scope], made: Made | None = None
+    ) -> dict[Scope, DataKey]:
         """The active key of each scope, made where there is none. Raises SealError when one does not open.
 
         A key may be this transaction's own, so none is remembered before it has committed.
@@ -49,18 +54,21 @@ class DataKeys:
         rows = await self._active_rows(session, scopes)
         missing = set(scopes) - {row.organization_id for row in rows}
         if missing:
-            made = [self._new(scope) for scope in sorted(missing, key=str)]
-            await session.execute(insert(StoredKey).on_conflict_do_nothing(), made)
+            new = [self._new(scope) for scope in sorted(missing, key=str)]
+            await session.execute(insert(StoredKey).on_conflict_do_nothing(), new)
             rows = await self._active_rows(session, scopes)
+            _tell(made, new, {row.id for row in rows})
         keys = {row.organization_id: self._opened.get(row.id) or self._unwrap(*row) for row in rows}
         session.after_commit(lambda: self._remember_all(keys.values()))
         return keys
 
-    async def rotate(self, session: WriteSession, scopes: Collection[Scope]) -> None:
+    async def rotate(self, session: WriteSession, scopes: Collection[Scope], made: Made | None = None) -> None:
         """Retire the active key of each scope and make a new one; what is sealed by the old one still opens."""
         where = _scope_is(scopes)
         await session.execute(_RETIRE.where(where))
-        await session.execute(insert(StoredKey), [self._new(scope) for scope in sorted(scopes, key=str)])
+        new = [self._new(scope) for scope in sorted(scopes, key=str)]
+        await session.execute(insert(StoredKey), new)
+        _tell(made, new, {key["id"] for key in new})
 
     def wrap_again(self, row: Row[Any]) -> dict[str, Any]:
         """A stored key's row under the primary root key. Raises SealError when it does not open."""
@@ -102,6 +110,13 @@ class DataKeys:
 
 _KEYS = select(StoredKey.id, StoredKey.organization_id, StoredKey.root_key_id, StoredKey.wrapped)
 _RETIRE = update(StoredKey).where(StoredKey.active).values(active=False, retired_at=func.now())
+
+
+def _tell(made: Made | None, new: Iterable[dict[str, Any]], stored: Collection[uuid.UUID]) -> None:
+    """Tell of the keys that were stored; where another transaction was first, its key was."""
+    for key in new:
+        if made is not None and key["id"] in stored:
+            made(key["organization_id"], key["id"])
 
 
 def _scope_is(scopes: Collection[Scope]) -> ColumnElement[bool]:

@@ -19,7 +19,7 @@ from typing import Final, Self
 from db.embedded.account import find_account, let_in, let_read
 from db.embedded.home import make_folder
 from db.embedded.processes import end, end_all, find_by_folder, spawn
-from db.embedded.sockets import find_folder, forget_folder
+from db.embedded.sockets import find_folder, find_known, forget_folder
 from db.errors import SettingsError
 
 _SOCKET: Final = ".s.PGSQL.5432"
@@ -45,6 +45,12 @@ _HASTY: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes"
 _STARTS_WITHIN: Final = 60.0
 _STOP: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))
 """A fast shutdown: sessions are cut, data is flushed. Then an immediate one, which the next start repairs."""
+
+
+def find_running(home: Path) -> str | None:
+    """Where to connect to the server that runs in a home; None where none does."""
+    sockets = find_known(home / "postgres" / "run")
+    return f"postgresql://{_NAME}@/{_NAME}?host={sockets}" if (sockets / _SOCKET).exists() else None
 
 
 class EmbeddedPostgres:

@@ -34,6 +34,11 @@ def find_folder(folder: Path, name: str, account: Account | None) -> Path:
     return made
 
 
+def find_known(folder: Path) -> Path:
+    """This folder, or what replaced it."""
+    return _read_note(folder.with_name(_NOTE)) or folder
+
+
 def forget_folder(folder: Path) -> None:
     """Remove what replaced the folder, if anything did. To be called once the server has ended."""
     noted = _read_note(folder.with_name(_NOTE))

@@ -1,5 +1,6 @@
 """The tables. Legacy names and shapes are kept; what is ours is added beside them."""
 
+from db.models.audit import AuditEvent, AuditHead, AuditKey
 from db.models.backfill import (
     ACTIVE,
     BackfillFinding,
@@ -12,11 +13,13 @@ from db.models.base import Base
 from db.models.config import Config, ConfigVersion, QuarantinedConfig
 from db.models.integration import ConfigField, Integration, Mapping
 from db.models.organization import DataKey, Organization
-from db.models.record import AuditEvent, Token
+from db.models.record import Token
 
 __all__ = [
     "ACTIVE",
     "AuditEvent",
+    "AuditHead",
+    "AuditKey",
     "BackfillFinding",
     "BackfillKind",
     "BackfillRun",

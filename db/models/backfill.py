@@ -60,6 +60,7 @@ class BackfillRun(Base):
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     started_by: Mapped[str] = mapped_column(String(255))
+    token_id: Mapped[uuid.UUID | None]
     error: Mapped[str | None] = mapped_column(Text)
 
 

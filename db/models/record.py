@@ -1,11 +1,10 @@
-"""What the service keeps about its callers and their deeds: tokens and the audit log."""
+"""What the service keeps about its callers: tokens."""
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import DateTime, LargeBinary, String, Uuid, func
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, Id, Moment
@@ -33,20 +32,3 @@ class Token(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     previous_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
     previous_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-
-
-class AuditEvent(Base):
-    """One deed: who, what, on which row, when. Never a value; no foreign keys, so that it outlives the rows."""
-
-    __tablename__ = "audit_log"
-
-    id: Mapped[Id]
-    at: Mapped[Moment] = mapped_column(server_default=func.now())
-    actor: Mapped[str] = mapped_column(String(255))
-    token_id: Mapped[uuid.UUID | None]
-    action: Mapped[str] = mapped_column(String(64))
-    organization_id: Mapped[uuid.UUID | None]
-    integration_id: Mapped[uuid.UUID | None]
-    config_id: Mapped[uuid.UUID | None]
-    keys: Mapped[list[str] | None] = mapped_column(ARRAY(String))
-    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
@@ -137,7 +138,8 @@ async def test_an_adopted_database_has_the_shape_of_a_new_one(
 def legacy_vault() -> Vault:
     """A vault with the replaced software's application secret."""
     keys = LegacyKeys.from_settings((), EXPECTED["secretKey"], EXPECTED["salt"], EXPECTED["info"])
-    return Vault(DataKeys(RootKeyring.generate()), keys)
+    keyring = RootKeyring.generate()
+    return Vault(DataKeys(keyring), keys, AuditLog(keyring))
 
 
 async def test_legacy_rows_answer_before_the_backfill_as_after_it(

@@ -48,7 +48,7 @@ async def test_fifty_first_seals_at_once_make_one_key(
     database: Database, admin: Any, root_keyring: RootKeyring, sql: asyncpg.Connection, vault: Vault
 ) -> None:
     """Many processes that need a scope's first key at once end with one key, which all of them use."""
-    vaults = [Vault(DataKeys(root_keyring), vault.legacy_keys) for _ in range(50)]
+    vaults = [Vault(DataKeys(root_keyring), vault.legacy_keys, vault.audit) for _ in range(50)]
 
     async def seal(one: Vault) -> uuid.UUID:
         async def work(session: Any) -> uuid.UUID:

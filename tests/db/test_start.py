@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from db.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
@@ -56,7 +57,7 @@ def seal(database: Database, admin: Any) -> Seal:
 
     async def run(keyring: RootKeyring) -> None:
         async def work(session: Any) -> None:
-            transaction = Transaction(session, admin, Vault(DataKeys(keyring), LegacyKeys([])))
+            transaction = Transaction(session, admin, Vault(DataKeys(keyring), LegacyKeys([]), AuditLog(keyring)))
             organization = (await create_organization(transaction, None, "A")).id
             for owner in (organization, None):
                 write = StandaloneWrite(owner, f"k{owner}", ConfigType.SECRET, "s")

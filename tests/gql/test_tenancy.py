@@ -50,6 +50,7 @@ ORGANIZATION = "query ($id: ID!) { organization(id: $id) { id name } }"
 ORGANIZATIONS = "{ organizations { totalCount edges { node { id } } } }"
 TOKENS = "{ tokens { totalCount edges { node { id } } } }"
 ROTATE = "mutation ($id: ID!) { rotateToken(id: $id) { id token } }"
+EVENTS = "query ($filter: AuditEventFilter) { auditEvents(filter: $filter) { totalCount edges { node { id } } } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
@@ -95,6 +96,9 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("resolve", "I for A"): ("Resolve", {"integration": "halo", "organizationId": a}),
         ("resolve", "I for B"): ("Resolve", {"integration": "halo", "organizationId": b}),
         ("resolve", "J for A, by the fallback"): ("Resolve", {"integration": "ninja", "organizationId": a}),
+        ("auditEvents", "all"): (EVENTS, {}),
+        ("auditEvents", "of A"): (EVENTS, {"filter": {"organizationId": a}}),
+        ("auditEvents", "about I"): (EVENTS, {"filter": {"integrationId": i}}),
         ("backfillRun", "the run"): ("BackfillProgress", {"id": at["run"]}),
         ("backfillRuns", "all"): (RUNS, {}),
         ("pauseBackfill", "the run"): ("PauseBackfill", {"id": at["run"]}),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from db.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
@@ -37,7 +38,8 @@ def root_keyring(root_keys: list[str]) -> RootKeyring:
 @pytest.fixture
 def rotating(root_keys: list[str], database, legacy_keys) -> Engine:
     """An engine whose primary root key is the new one."""
-    return Engine(database, Vault(DataKeys(RootKeyring.parse(",".join(root_keys))), legacy_keys))
+    keyring = RootKeyring.parse(",".join(root_keys))
+    return Engine(database, Vault(DataKeys(keyring), legacy_keys, AuditLog(keyring)))
 
 
 @pytest.fixture
@@ -63,7 +65,8 @@ async def test_a_retired_root_key_is_needed_no_more(
     after = await sql.fetch("SELECT id, root_key_id, active FROM data_keys")
     assert {row["id"] for row in after}.isdisjoint(before)
     assert {(row["root_key_id"], row["active"]) for row in after} == {("new", True)}
-    alone = Vault(DataKeys(RootKeyring.parse(root_keys[0])), legacy_keys)
+    keyring = RootKeyring.parse(root_keys[0])
+    alone = Vault(DataKeys(keyring), legacy_keys, AuditLog(keyring))
     await assert_sealed_once(database, alone, 100)
 
 

@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from db import history
+from db.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.legacy import LegacyKeys
@@ -138,7 +139,7 @@ async def test_a_new_key_frees_quarantined_rows(house, sql, transact, database, 
     id = await add_row(sql, "secret", Fernet(key).encrypt(b"found again").decode())
     for legacy_keys, quarantined in ((LegacyKeys([]), 1), (LegacyKeys([Fernet(key)]), 0)):
         run = await transact(lambda t: start_backfill(t, BackfillKind.SEAL))
-        await Engine(database, Vault(DataKeys(root_keyring), legacy_keys)).work(run.id)
+        await Engine(database, Vault(DataKeys(root_keyring), legacy_keys, AuditLog(root_keyring))).work(run.id)
         assert (await see(run.id)).quarantined == quarantined
         assert await sql.fetchval("SELECT count(*) FROM quarantined_configs") == quarantined
     assert (await read(database, vault, id))[1] == Opened("found again")

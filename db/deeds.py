@@ -1,0 +1,102 @@
+"""Deeds: what the log keeps. Who did what, on which row and keys, when, from where, and why; never a value."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from db.access import Principal
+
+REASON_LIMIT: Final = 500
+"""Characters of a reason, at most."""
+
+TOLD_LIMIT: Final = 1_000
+"""Ids that one event names, at most."""
+
+_NO_TOKEN: Final = uuid.UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from and, if its caller gave one, its reason. What the service does itself has neither."""
+
+    address: str | None = None
+    reason: str | None = None
+
+
+NOWHERE: Final = Origin()
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done, and where. `detail` holds texts, whole numbers and truth values: they return as they were."""
+
+    action: str
+    organization_id: uuid.UUID | None = None
+    integration_id: uuid.UUID | None = None
+    config_id: uuid.UUID | None = None
+    keys: Sequence[str] | None = None
+    detail: dict[str, Any] | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def by(self, principal: Principal, origin: Origin = NOWHERE) -> "Event":
+        """The deed with who did it and from where."""
+        return Event(
+            id=uuid.uuid4(),
+            at=self.at,
+            actor=principal.name,
+            token_id=None if principal.token_id == _NO_TOKEN else principal.token_id,
+            action=self.action,
+            organization_id=self.organization_id,
+            integration_id=self.integration_id,
+            config_id=self.config_id,
+            keys=None if self.keys is None else sorted(self.keys),
+            detail=self.detail,
+            address=origin.address,
+            reason=origin.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A deed as the log holds it. It belongs to its organization's chain; None is the chain of what is global."""
+
+    id: uuid.UUID
+    at: datetime
+    actor: str
+    token_id: uuid.UUID | None
+    action: str
+    organization_id: uuid.UUID | None
+    integration_id: uuid.UUID | None
+    config_id: uuid.UUID | None
+    keys: list[str] | None
+    detail: dict[str, Any] | None
+    address: str | None
+    reason: str | None
+
+    def told(self) -> dict[str, Any]:
+        """The event as JSON has it."""
+        return {
+            "id": str(self.id),
+            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "actor": self.actor,
+            "tokenId": _text(self.token_id),
+            "action": self.action,
+            "organizationId": _text(self.organization_id),
+            "integrationId": _text(self.integration_id),
+            "configId": _text(self.config_id),
+            "keys": self.keys,
+            "detail": self.detail,
+            "address": self.address,
+            "reason": self.reason,
+        }
+
+
+def tell_ids(ids: Sequence[uuid.UUID | None]) -> list[str]:
+    """Ids for an event's detail: no more than it may name. Its counts tell how many there were."""
+    return sorted(str(id) for id in ids if id is not None)[:TOLD_LIMIT]
+
+
+def _text(id: uuid.UUID | None) -> str | None:
+    return None if id is None else str(id)

@@ -1,0 +1,114 @@
+"""The audit log: who did what, for those who may know."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from db import events as rules
+from db.limits import identifier
+from gql.arguments import After, First
+from gql.connections import Connection, connect
+from gql.context import GraphQLInfo
+from gql.scalars import JSON
+
+
+@strawberry.type(description="One thing that was done. It outlives what it is about, so that it has ids only.")
+class AuditEvent:
+    """One thing that was done."""
+
+    id: strawberry.ID = strawberry.field(description="Its UUID.")
+    at: datetime = strawberry.field(description="When it was done.")
+    actor: str = strawberry.field(description="The name of the token that did it.")
+    token_id: strawberry.ID | None = strawberry.field(description="That token; null for the service itself.")
+    action: str = strawberry.field(description="What was done, such as config.write or config.reveal.")
+    organization_id: strawberry.ID | None = strawberry.field(
+        description="Whose it is, and so its chain; null is what concerns all organizations."
+    )
+    integration_id: strawberry.ID | None = strawberry.field(description="The integration that it is about.")
+    config_id: strawberry.ID | None = strawberry.field(description="The config that it is about.")
+    keys: list[str] | None = strawberry.field(description="The keys that it is about; never their values.")
+    detail: JSON | None = strawberry.field(description="More of it: counts, ids, names.")
+    address: str | None = strawberry.field(description="The client's address; null for the service itself.")
+    reason: str | None = strawberry.field(description="What the caller gave in the header Strongroom-Reason.")
+    sequence: str = strawberry.field(description="Its number in its chain, by which verifying the log names it.")
+
+
+@strawberry.input(description="What a list of events is narrowed to. A field left out or null does not narrow it.")
+class AuditEventFilter:
+    """What a list of events is narrowed to."""
+
+    organization_id: strawberry.ID | None = strawberry.field(default=None, description="Of this organization.")
+    integration_id: strawberry.ID | None = strawberry.field(default=None, description="About this integration.")
+    config_id: strawberry.ID | None = strawberry.field(default=None, description="About this config.")
+    actor: str | None = strawberry.field(default=None, description="By tokens of exactly this name.")
+    action: str | None = strawberry.field(default=None, description="Exactly this action, such as config.reveal.")
+    since: datetime | None = strawberry.field(default=None, description="From this moment on; with a time zone.")
+    until: datetime | None = strawberry.field(default=None, description="Before this moment; with a time zone.")
+
+
+def show_event(recorded: rules.RecordedEvent) -> AuditEvent:
+    """An event as callers see it."""
+    event = recorded.event
+    return AuditEvent(
+        id=strawberry.ID(str(event.id)),
+        at=event.at,
+        actor=event.actor,
+        token_id=_show_id(event.token_id),
+        action=event.action,
+        organization_id=_show_id(event.organization_id),
+        integration_id=_show_id(event.integration_id),
+        config_id=_show_id(event.config_id),
+        keys=event.keys,
+        detail=event.detail,
+        address=event.address,
+        reason=event.reason,
+        sequence=str(recorded.sequence),
+    )
+
+
+def read_filter(given: AuditEventFilter | None) -> rules.EventFilter:
+    """A filter as the rules have it."""
+    if given is None:
+        return rules.EventFilter()
+    return rules.EventFilter(
+        organization_id=_read_id(given.organization_id, "organizationId"),
+        integration_id=_read_id(given.integration_id, "integrationId"),
+        config_id=_read_id(given.config_id, "configId"),
+        actor=given.actor,
+        action=given.action,
+        since=given.since,
+        until=given.until,
+    )
+
+
+Filter = Annotated[AuditEventFilter | None, strawberry.argument(description="What the list is narrowed to.")]
+
+
+@strawberry.type
+class AuditQuery:
+    """Queries of the audit log."""
+
+    @strawberry.field(
+        description=(
+            "What was done, newest first. Needs audit:read. A token limited to organizations sees theirs and nothing "
+            "global; one limited to integrations sees what is about these."
+        )
+    )
+    async def audit_events(
+        self, info: GraphQLInfo, first: First = 50, after: After = None, filter: Filter = None
+    ) -> Connection[AuditEvent]:
+        """What was done, newest first."""
+        wanted = read_filter(filter)
+        async with info.context.read() as session:
+            page = await rules.list_events(session, info.context.principal, wanted, first, after)
+        return connect(page, show_event)
+
+
+def _read_id(given: strawberry.ID | None, name: str) -> uuid.UUID | None:
+    return None if given is None else identifier(given, "filter", name)
+
+
+def _show_id(id: uuid.UUID | None) -> strawberry.ID | None:
+    return None if id is None else strawberry.ID(str(id))

@@ -1,0 +1,147 @@
+"""`python -m db audit`, as an operator runs it."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from db.audit import AuditBuffer
+from db.deeds import Deed
+
+ROOT = Path(__file__).parent.parent.parent.parent
+A = uuid.UUID(int=0xA)
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(database_url: str, root_keys: str, tmp_path: Path) -> Run:
+    """Runs a command to its end."""
+
+    def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        environ = {"DATABASE_URL": database_url, "STRONGROOM_ROOT_KEYS": root_keys, "STRONGROOM_HOME": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-m", "db", "audit", *arguments],
+            cwd=ROOT,
+            env=os.environ | environ | settings,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return command
+
+
+async def test_verify(run: Run, record, tamper) -> None:
+    """An intact log: what was looked at, and 0. One that is not: each event by chain, number and id, and 1."""
+    await record(A, 3)
+    await record(None)
+    done = run("verify")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "4 events of 2 chains: intact\n", "")
+    change = "UPDATE audit_log SET actor = 'x' WHERE organization_id = $1 AND sequence = 2 RETURNING id"
+    (row,) = await tamper(change, A)
+    done = run("verify")
+    named = f"changed or inserted: chain {A} sequence 2 id {row['id']}\n"
+    assert (done.returncode, done.stdout) == (1, f"{named}4 events of 2 chains: NOT intact\n")
+
+
+async def test_checkpoint(run: Run, record, tamper, tmp_path: Path) -> None:
+    """A checkpoint is JSON on standard output; verifying from it finds a tail that was cut off with its head."""
+    await record(A, 3)
+    kept = tmp_path / "checkpoint.json"
+    kept.write_text(run("checkpoint").stdout)
+    (chain,) = json.loads(kept.read_text())["chains"]
+    assert (chain["organizationId"], chain["sequence"]) == (str(A), 3)
+    assert run("verify", "--from-checkpoint", str(kept)).returncode == 0
+    await tamper("DELETE FROM audit_log WHERE sequence = 3")
+    await tamper("UPDATE audit_heads h SET sequence = 2, mac = l.mac FROM audit_log l WHERE l.sequence = 2")
+    assert run("verify").returncode == 0
+    done = run("verify", "--from-checkpoint", str(kept))
+    assert (done.returncode, done.stdout.splitlines()[0]) == (1, f"cut off: chain {A} sequence 3")
+    kept.write_text("{}")
+    done = run("verify", "--from-checkpoint", str(kept))
+    assert (done.returncode, done.stderr.count("no checkpoint of this audit log")) == (1, 1)
+
+
+async def test_export(run: Run, record, tamper) -> None:
+    """Events as JSON lines, oldest first, with all that vouches for them; from one moment on and before another."""
+    await record(A, 2, action="test.ä")
+    await record(None)
+    lines = [json.loads(line) for line in run("export").stdout.splitlines()]
+    assert [line["sequence"] for line in lines] == [1, 2, 1]
+    assert lines[0]["action"] == "test.ä"
+    assert lines[0]["keys"] == ["a", "b"]
+    assert lines[0]["detail"]["big"] == 2**53 + 1
+    assert lines[1]["previous"] == lines[0]["mac"]
+    (row,) = await tamper("SELECT at FROM audit_log WHERE organization_id = $1 AND sequence = 2", A)
+    moment = row["at"].isoformat()
+    since = run("export", "--since", moment).stdout.splitlines()
+    until = run("export", "--until", moment).stdout.splitlines()
+    assert [*until, *since] == [json.dumps(line) for line in lines]
+    assert len(since) == 2
+    assert run("export", "--since", "yesterday").returncode == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+async def test_export_and_verify_need_no_more_memory_for_more_events(
+    run: Run, record, database, vault, admin, database_url: str, root_keys: str, tmp_path: Path
+) -> None:
+    """Twenty thousand events take no more memory than one, but for a little: they are streamed."""
+    # Not getrusage: what that tells of a child begins with its parent's.
+    program = "import sys; from db.__main__ import main; main(sys.argv[1:])"
+    program += "; print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0], file=sys.stderr)"
+    environ = {"DATABASE_URL": database_url, "STRONGROOM_ROOT_KEYS": root_keys, "STRONGROOM_HOME": str(tmp_path)}
+
+    def measure(step: str) -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", program, "audit", step],
+            cwd=ROOT,
+            env=os.environ | environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return int(done.stderr) / 1024
+
+    await record(None)
+    few = {step: measure(step) for step in ("export", "verify")}
+    buffer = AuditBuffer(database, vault.audit)
+    for number in range(20_000):
+        buffer.add(admin, Deed("config.resolve", A, detail={"padding": "x" * 500, "number": number}))
+    await buffer.flush()
+    for step, before in few.items():
+        assert measure(step) < before + 16
+
+
+async def test_a_reader_that_has_read_enough(record, root_keys: str, database_url: str, tmp_path: Path) -> None:
+    """`… export | head` ends without a traceback."""
+    await record(A, 3)
+    environ = {"DATABASE_URL": database_url, "STRONGROOM_ROOT_KEYS": root_keys, "STRONGROOM_HOME": str(tmp_path)}
+    command = f"{sys.executable} -u -m db audit export | true"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"STRONGROOM_ROOT_KEYS": "other:" + "A" * 43 + "="}, "the root keyring lacks keys"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL is set but blank"),
+    ],
+)
+async def test_what_is_in_the_way_is_told(run: Run, record, settings: dict[str, str], told: str) -> None:
+    """Without the right keyring, or the database, one line says so."""
+    await record(A)
+    done = run("verify", **settings)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert done.stdout == ""
