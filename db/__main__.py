@@ -25,7 +25,7 @@ async def run_demo(environ: Mapping[str, str]) -> None:
     """Everything, with sample data and the keys that its legacy rows are sealed with."""
     from db.demo.load import DEMO_ENVIRON, load_demo  # noqa: PLC0415 - big, and for this command alone
 
-    environ = {**DEMO_ENVIRON, **environ}
+    environ = {**environ, **DEMO_ENVIRON}
     await Launcher(Settings.from_env(environ), environ, prepare, load=load_demo).run()
 
 

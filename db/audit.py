@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from db.access import Principal
 from db.models import AuditEvent
@@ -98,15 +98,19 @@ class AuditBuffer:
         if not batch:
             return
         try:
-            await self._database.write(lambda session: session.execute(insert(AuditEvent), batch))
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            self._waiting = batch + self._waiting
-            _logger.warning("%d audit events wait: %s", len(self._waiting), type(error).__name__)
+            await self._database.write(lambda session: session.execute(_INSERT_ONCE, batch))
         except asyncio.CancelledError:
             self._waiting = batch + self._waiting
             raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, what waits must not be lost
+            self._waiting = batch + self._waiting
+            _logger.warning("%d audit events wait: %s", len(self._waiting), type(error).__name__)
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             await self.flush()
+
+
+_INSERT_ONCE = upsert(AuditEvent).on_conflict_do_nothing(index_elements=[AuditEvent.id])
+"""A batch whose commit was not heard of is written again: its rows may be there already."""

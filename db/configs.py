@@ -1,7 +1,7 @@
 """Configs one by one: lists, look-ups, standalone writes, deletion, history and restoring."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -14,16 +14,17 @@ from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound, Undecryptable, refuse
 from db.fields import Field, check_value, fields_of
-from db.history import PastValue, history_at, open_past, select_history
+from db.history import PastValue, history_at, open_past, seal_past, select_history
 from db.limits import DESCRIPTION_LIMIT, Problems
 from db.models import Config, ConfigVersion, Integration, Organization
 from db.models.base import CONFIG_TYPE
 from db.pages import Order, Page, read_page
+from db.schema_change import spell
 from db.sessions import ReadSession
 from db.stored import SchemaField, StoredConfig, select_stored, stored
 from db.values import JSON, ConfigType, is_empty
 from db.vault import Opened, Transaction
-from db.writing import Entry, check_versions, lock, put, remove
+from db.writing import Entry, Spot, check_versions, lock, put, remove
 
 ORDER: Final = Order("configs", (Config.key, Config.id), (str, uuid.UUID))
 
@@ -129,7 +130,7 @@ async def set_config(transaction: Transaction, write: StandaloneWrite) -> uuid.U
         principal.require_unlimited()
     value = _checked(write)
     current = await lock(transaction, None, [write.organization_id], [write.key])
-    expected: dict[tuple[uuid.UUID | None, str], int | None] = {}
+    expected: dict[Spot, int | None] = {}
     if write.expected_version is not None:
         expected[write.organization_id, write.key] = write.expected_version
     check_versions(current, expected)
@@ -142,7 +143,7 @@ async def set_config(transaction: Transaction, write: StandaloneWrite) -> uuid.U
         description=write.description,
         keeps_description=not write.describes,
     )
-    (id,) = await put(transaction, [entry], current, expected)
+    id = await _put_one(transaction, entry, current, expected)
     deed = Deed("config.write", write.organization_id, config_id=id, keys=[write.key])
     await record(transaction.session, principal, deed)
     return id
@@ -166,9 +167,22 @@ async def restore_config(transaction: Transaction, id: uuid.UUID, version: int) 
     if past is None:
         raise NotFound("version")
     entry = await _restored(transaction, row, PastValue(*past))
-    await put(transaction, [entry], {entry.spot: row})
+    await _put_one(transaction, entry, {entry.spot: row}, {})
     deed = _deed("config.restore", row, {"version": version})
     await record(transaction.session, transaction.principal, deed)
+
+
+async def _put_one(
+    transaction: Transaction,
+    entry: Entry,
+    current: Mapping[Spot, StoredConfig],
+    expected: Mapping[Spot, int | None],
+) -> uuid.UUID:
+    (id,) = await put(transaction, [entry], current, expected)
+    if entry.type is ConfigType.SECRET and entry.integration_id is None:
+        # No schema says what this is: the write does. What it was before is a secret from now on, too.
+        await seal_past(transaction, history_at(None, entry.organization_id, entry.key))
+    return id
 
 
 async def _restored(transaction: Transaction, row: StoredConfig, past: PastValue) -> Entry:
@@ -182,7 +196,7 @@ async def _restored(transaction: Transaction, row: StoredConfig, past: PastValue
     if is_empty(opened.value):
         refuse("was empty at that version", "version")
     problems = Problems()
-    value = check_value(field, opened.value, problems, "version")
+    value = check_value(field, spell(opened.value, field.type), problems, "version")
     problems.check()
     return Entry(row.integration_id, row.organization_id, row.key, field.type, value, field.id)
 

@@ -6,7 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, String, TableValuedAlias, Uuid, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    String,
+    TableValuedAlias,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    true,
+    update,
+)
 
 from db.arrays import among, rows_of
 from db.crypto.data_keys import Scope
@@ -96,18 +111,24 @@ async def histories(
     found: dict[uuid.UUID, list[Row[Any]]] = {row.id: [] for row in places}
     for row in await session.rows(select(spots.c.config_id, entry).join(entry, true())):
         found[row.config_id].append(row)
-    return {row.id: _page(row, found[row.id], first, after) for row in places}
+    return {row.id: _page(found[row.id], first, after) for row in places}
 
 
-def _page(config: StoredConfig, rows: Sequence[Row[Any]], first: int, after: str | None) -> Page[PastValue]:
+async def history_lengths(session: ReadSession, places: Sequence[StoredConfig]) -> dict[uuid.UUID, int]:
+    """How many earlier values each of these configs has, by config id, in one statement."""
+    spots = _spots(places)
+    length = select(func.count().label("length")).where(*_same_place(spots)).lateral("counted")
+    statement = select(spots.c.config_id, length.c.length).join(length, true())
+    return {row.config_id: row.length for row in await session.rows(statement)}
+
+
+def _page(rows: Sequence[Row[Any]], first: int, after: str | None) -> Page[PastValue]:
     shown = rows[:first]
-    at = history_at(config.integration_id, config.organization_id, config.key)
     return Page(
         items=[PastValue(*tuple(row)[1:]) for row in shown],
         cursors=[ORDER.cursor(row.version) for row in shown],
         has_next=len(rows) > first,
         has_previous=after is not None,
-        total=select(func.count()).select_from(ConfigVersion).where(at),
     )
 
 
@@ -144,7 +165,7 @@ async def keep(
     entries = [
         _entry(transaction, row, sealers, keys) | {"reason": reason, "returns": returns} for row in rows
     ]
-    await transaction.session.execute(insert(ConfigVersion), entries)
+    await transaction.session.execute(_APPEND, entries)
 
 
 async def forget_returning(
@@ -160,6 +181,24 @@ async def forget_returning(
         )
         .values(returns=False)
     )
+
+
+async def seal_past(transaction: Transaction, *where: ColumnElement[bool]) -> None:
+    """Seal what is in the clear among these earlier values: what they are of is a secret from now on."""
+    statement = select_history().where(ConfigVersion.sealed.is_(None), *where)
+    found = [PastValue(*row) for row in await transaction.session.rows(statement)]
+    sealers = await transaction.sealers(past.organization_id for past in found)
+    if found:
+        await transaction.session.execute(_SEAL, [_sealed(past, sealers[past.organization_id]) for past in found])
+
+
+def _sealed(past: PastValue, sealer: DataKey) -> dict[str, Any]:
+    place = history_place(past.organization_id, past.integration_id, past.key)
+    return {
+        "entry_id": past.id,
+        "data_key": sealer.id,
+        "bytes": sealer.seal(place, unwrap(past.value)),
+    }
 
 
 async def open_past(
@@ -234,7 +273,10 @@ def _origin(row: StoredConfig) -> dict[str, Any]:
         "integration_id": row.integration_id,
         "organization_id": row.organization_id,
         "key": row.key,
-        "version": row.version,
+        "at_least": row.version,
+        "at_integration": row.integration_id or NOWHERE,
+        "at_organization": row.organization_id or NOWHERE,
+        "at_key": row.key,
         "config_type": row.type,
         "undecided": False,
         "description": row.description,
@@ -246,3 +288,26 @@ def _origin(row: StoredConfig) -> dict[str, Any]:
 def _kept_value(transaction: Transaction, row: StoredConfig) -> JSON:
     judged = judge(row, transaction.vault.legacy_keys)
     return judged.value if isinstance(judged, Value) else row.raw
+
+
+_SEAL: Final = text("""
+UPDATE config_history
+SET value = NULL, sealed = :bytes, data_key_id = :data_key, config_type = 'secret'
+WHERE id = :entry_id
+""")
+
+
+_LATEST = (
+    select(func.max(ConfigVersion.version))
+    .where(
+        func.coalesce(ConfigVersion.integration_id, NOWHERE) == bindparam("at_integration"),
+        func.coalesce(ConfigVersion.organization_id, NOWHERE) == bindparam("at_organization"),
+        ConfigVersion.key == bindparam("at_key"),
+    )
+    .correlate(None)
+    .scalar_subquery()
+)
+_APPEND = insert(ConfigVersion).values(
+    version=func.greatest(bindparam("at_least", type_=Integer), 1 + func.coalesce(_LATEST, 0))
+)
+"""Older software writes every row as version 1, whatever its place has in the history already."""

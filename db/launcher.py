@@ -10,8 +10,9 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from db.embedded import EmbeddedPostgres, EmbeddedValkey, hold
 from db.errors import SettingsError
@@ -23,6 +24,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {"API": ("gql", "serve"), "worker": ("workers",)}
 """The modules that are run, in the order in which they start and are stopped."""
 
+_TOKEN_FILE: Final = "admin.token"  # noqa: S105 - a file's name
 _LAUNCHER_ONLY: Final = "STRONGROOM_ADMIN_TOKEN"
 _TICK: Final = 0.1
 _READY_WITHIN: Final = 60.0
@@ -31,16 +33,8 @@ _GIVES_UP_AFTER: Final = 4
 T = TypeVar("T")
 
 
-class Prepared(Protocol):
-    """What making the database ready comes back with."""
-
-    @property
-    def admin_token(self) -> str | None:
-        """The admin token, if one was made just now."""
-        ...
-
-
-Prepare = Callable[[Settings, str], Awaitable[Prepared]]
+Prepare = Callable[[Settings, str, Callable[[str], None]], Awaitable[None]]
+"""Makes the database ready, and tells the admin token if it makes one."""
 Load = Callable[[str, Settings], Awaitable[None]]
 
 
@@ -72,18 +66,21 @@ class Launcher:
             # A repeated one changes nothing: make adds its own to the terminal's, and every wait is bounded.
             self._loop.add_signal_handler(number, self.stop)
         with ExitStack() as stack:
-            stack.callback(say, "stopped")
             with contextlib.suppress(_Stopped):
                 await self._run(stack)
             say("stopping")
+        say("stopped")
 
     async def _run(self, stack: ExitStack) -> None:
         home = stack.enter_context(hold(self.settings.home))
         refuse_taken_port(self.settings.host, self.settings.port)
-        database_url = await self._find_postgres(home, stack)
-        redis_url = await self._find_redis(home, stack)
-        prepared = await self._unless_stopped(self.prepare(self.settings, database_url))
-        self._hand_out(prepared.admin_token, home)
+        await self._check_given()
+        database_url = self.settings.database_url or self._start_postgres(home, stack)
+        redis_url = self.settings.redis_url or self._start_valkey(home, stack)
+        if self.settings.admin_token is not None:
+            (home / _TOKEN_FILE).unlink(missing_ok=True)  # It holds no longer.
+        tell = partial(self._hand_out, home)
+        await self._unless_stopped(self.prepare(self.settings, database_url, tell))
         if self.load is not None:
             await self._unless_stopped(self.load(database_url, self.settings))
             say("demo data loaded")
@@ -92,10 +89,13 @@ class Launcher:
         self._announce()
         await self._tend_until(self._stopping.is_set)
 
-    async def _find_postgres(self, home: Path, stack: ExitStack) -> str:
-        if (given := self.settings.database_url) is not None:
-            await self._unless_stopped(check_postgres(given))
-            return given
+    async def _check_given(self) -> None:
+        if self.settings.database_url is not None:
+            await self._unless_stopped(check_postgres(self.settings.database_url))
+        if self.settings.redis_url is not None:
+            await self._unless_stopped(check_redis(self.settings.redis_url))
+
+    def _start_postgres(self, home: Path, stack: ExitStack) -> str:
         server = EmbeddedPostgres(home)
         stack.callback(server.stop)
         server.start()
@@ -106,10 +106,7 @@ class Launcher:
             say(f"gave other users search permission (o+x) on {folder}, since PostgreSQL does not run as root")
         return server.database_url
 
-    async def _find_redis(self, home: Path, stack: ExitStack) -> str:
-        if (given := self.settings.redis_url) is not None:
-            await self._unless_stopped(check_redis(given))
-            return given
+    def _start_valkey(self, home: Path, stack: ExitStack) -> str:
         server = EmbeddedValkey(home)
         stack.callback(server.stop)
         server.start()
@@ -117,12 +114,8 @@ class Launcher:
         self.servers["Valkey"] = server
         return server.redis_url
 
-    def _hand_out(self, token: str | None, home: Path) -> None:
-        path = home / "admin.token"
-        if self.settings.admin_token is not None:
-            path.unlink(missing_ok=True)  # It holds no longer.
-        if token is None:
-            return
+    def _hand_out(self, home: Path, token: str) -> None:
+        path = home / _TOKEN_FILE
         if sys.stdout.isatty():
             say(f"admin token, shown this once: {token}")
             return

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
-from db.errors import BadInput, Problem, refuse
+from db.errors import BadInput, Problem
 from db.values import JSON, VALUE_LIMIT, dump, storable
 
 NAME_LIMIT: Final = 255
@@ -26,8 +26,9 @@ class Problems:
         self.found: list[Problem] = []
 
     def add(self, message: str, *path: str | int) -> None:
-        """Note a fault."""
-        self.found.append(Problem(path, message))
+        """Note a fault. Of a caller's key that is no name, only the beginning is told."""
+        told = (step[:NAME_LIMIT] if isinstance(step, str) else step for step in path)
+        self.found.append(Problem(tuple(told), message))
 
     def check(self) -> None:
         """Refuse the input with all of its faults."""
@@ -49,6 +50,17 @@ class Problems:
         """A name or key: 1 to 255 characters."""
         self.text(value, NAME_LIMIT, *path, empty=False)
 
+    def id(self, value: str, *path: str | int) -> uuid.UUID:
+        """The UUID that an ID is: only its canonical text is one. Meaningless if that is a fault."""
+        if _UUID.fullmatch(value):
+            return uuid.UUID(value)
+        self.add("is no id", *path)
+        return uuid.UUID(int=0)
+
+    def optional_id(self, value: str | None, *path: str | int) -> uuid.UUID | None:
+        """As `id`; None stays None."""
+        return None if value is None else self.id(value, *path)
+
     def value(self, value: JSON, *path: str | int) -> None:
         """A value of 64 KiB at most, which PostgreSQL can hold."""
         if not storable(value):
@@ -59,9 +71,10 @@ class Problems:
 
 def identifier(value: str, *path: str | int) -> uuid.UUID:
     """The UUID that an ID is. Anything but its canonical text is refused."""
-    if not _UUID.fullmatch(value):
-        refuse("is no id", *path)
-    return uuid.UUID(value)
+    problems = Problems()
+    found = problems.id(value, *path)
+    problems.check()
+    return found
 
 
 def value_map(value: JSON, problems: Problems, *path: str | int) -> Mapping[str, JSON]:

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Row, Select, func, select, tuple_
@@ -24,13 +24,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page: its items with their cursors. `total` counts the whole list; it is run only when asked for."""
+    """One page: its items with their cursors.
+
+    `total` counts the whole list; it is run only when asked for. None where many lists are counted at once.
+    """
 
     items: Sequence[T]
     cursors: Sequence[str]
     has_next: bool
     has_previous: bool
-    total: Select[int]
+    total: Select[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Order:
             if kind != self.kind or len(values) != len(self.types):
                 raise ValueError
             return [_convert(value, wanted) for value, wanted in zip(values, self.types, strict=True)]
-        except (binascii.Error, ValueError, TypeError, RecursionError):
+        except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
             refuse("is no cursor of this list", "after")
 
 
@@ -103,11 +106,11 @@ def _show(value: object) -> str | int:
 def _convert(value: Any, wanted: type) -> Any:
     if wanted is int and type(value) is int and abs(value) < 2**31:
         return value
-    if not isinstance(value, str) or not storable(value):
+    if wanted is int or not isinstance(value, str) or not storable(value):
         raise ValueError
     if wanted is datetime:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError
-        return moment
+        return moment.astimezone(UTC)
     return uuid.UUID(value) if wanted is uuid.UUID else value

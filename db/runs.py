@@ -6,40 +6,36 @@ same rows would undo each other's cursors, and what VERIFY proves must not chang
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Row, Select, exists, func, insert, select, text, update
+from sqlalchemy import exists, func, insert, select, text, update
 
-from db import access
-from db.access import Permission, Principal
+from db.access import Permission
 from db.audit import Deed, record
 from db.errors import Conflict, NotFound
 from db.limits import Problems
-from db.models import (
-    ACTIVE,
-    BackfillKind,
-    BackfillRun,
-    BackfillSlice,
-    BackfillStatus,
-    Config,
-    QuarantinedConfig,
-)
-from db.pages import Order, Page, read_page
-from db.sessions import ReadSession, WriteSession
+from db.models import ACTIVE, BackfillKind, BackfillRun, BackfillSlice, BackfillStatus
+from db.runs_progress import QuarantinedRow, RunRow, find_run, list_quarantine, list_runs, read_run
+from db.sessions import WriteSession
 from db.vault import Transaction
+
+__all__ = [
+    "QuarantinedRow",
+    "RunRow",
+    "cancel_backfill",
+    "find_run",
+    "list_quarantine",
+    "list_runs",
+    "pause_backfill",
+    "resume_backfill",
+    "start_backfill",
+]
 
 BATCH_LIMIT: Final = 10_000
 RATE_LIMIT: Final = 1_000_000
 STALE_SECONDS: Final = 3
 """A slice whose worker was not heard of for so long belongs to nobody, unless that worker holds its lock."""
-
-ORDER: Final = Order("backfill runs", (BackfillRun.created_at, BackfillRun.id), (datetime, uuid.UUID), descending=True)
-QUARANTINE_ORDER: Final = Order(
-    "quarantine", (QuarantinedConfig.since, QuarantinedConfig.config_id), (datetime, uuid.UUID)
-)
 
 _START_LOCK: Final = 0x57_42_46_53
 """The advisory lock under which a run is started."""
@@ -66,36 +62,6 @@ MOVES: Final[Mapping[Move, Mapping[BackfillStatus, BackfillStatus]]] = {
     },
 }
 """The legal moves: from which state an operator takes a run to which. All others belong to the workers."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A run with its progress, summed over its slices."""
-
-    id: uuid.UUID
-    kind: BackfillKind
-    status: BackfillStatus
-    dry_run: bool
-    total: int
-    processed: int
-    changed: int
-    skipped: int
-    quarantined: int
-    rows_per_second: float | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    started_by: str
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinedRow:
-    """A row that a run left alone, and why."""
-
-    config_id: uuid.UUID
-    reason: str
-    since: datetime
-    run_id: uuid.UUID
 
 
 async def start_backfill(
@@ -128,7 +94,7 @@ async def start_backfill(
     settings = {"batchSize": batch_size, "maxRowsPerSecond": max_rows_per_second}
     detail = {"run": str(run_id), "kind": kind.value, "dryRun": dry_run, **settings}
     await record(transaction.session, transaction.principal, Deed("backfill.start", detail=detail))
-    return await _read_run(transaction.session, run_id)
+    return await read_run(transaction.session, run_id)
 
 
 async def pause_backfill(transaction: Transaction, id: uuid.UUID) -> RunRow:
@@ -149,36 +115,6 @@ async def cancel_backfill(transaction: Transaction, id: uuid.UUID) -> RunRow:
     return await _move(transaction, id, Move.CANCEL)
 
 
-async def find_run(session: ReadSession, principal: Principal, id: uuid.UUID) -> RunRow:
-    """The run with this id. Raises NotFound."""
-    _require_operator(principal)
-    return await _read_run(session, id)
-
-
-async def list_runs(session: ReadSession, principal: Principal, first: int, after: str | None) -> Page[RunRow]:
-    """One page of runs, newest first."""
-    _require_operator(principal)
-    return await read_page(session, _select_runs(), ORDER, first, after, _run)
-
-
-async def list_quarantine(
-    session: ReadSession, principal: Principal, first: int, after: str | None
-) -> Page[QuarantinedRow]:
-    """One page of the quarantined rows that a caller sees, longest there first."""
-    principal.require(Permission.BACKFILL_RUN, Permission.CONFIG_READ)
-    statement = (
-        select(
-            QuarantinedConfig.config_id,
-            QuarantinedConfig.reason,
-            QuarantinedConfig.since,
-            QuarantinedConfig.run_id,
-        )
-        .join(Config, Config.id == QuarantinedConfig.config_id)
-        .where(access.configs_of(principal))
-    )
-    return await read_page(session, statement, QUARANTINE_ORDER, first, after, lambda row: QuarantinedRow(*row))
-
-
 async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
     session = transaction.session
     transaction.principal.require(Permission.BACKFILL_RUN)
@@ -195,7 +131,7 @@ async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
         await finish_cancelling(session, id)
     deed = Deed(f"backfill.{move}", detail={"run": str(id)})
     await record(session, transaction.principal, deed)
-    return await _read_run(session, id)
+    return await read_run(session, id)
 
 
 async def finish_cancelling(session: WriteSession, id: uuid.UUID) -> None:
@@ -229,67 +165,3 @@ async def _refuse_second(transaction: Transaction, kind: BackfillKind) -> None:
 def _check_range(problems: Problems, value: int | None, limit: int, name: str) -> None:
     if value is not None and not 1 <= value <= limit:
         problems.add(f"must be between 1 and {limit:,}", name)
-
-
-def _require_operator(principal: Principal) -> None:
-    principal.require(Permission.BACKFILL_RUN)
-    principal.require_global()
-
-
-async def _read_run(session: ReadSession, id: uuid.UUID) -> RunRow:
-    row = await session.first(_select_runs().where(BackfillRun.id == id))
-    if row is None:
-        raise NotFound("backfill run")
-    return _run(row)
-
-
-def _select_runs() -> Select[*tuple[Any, ...]]:
-    sums = (
-        select(
-            *(
-                func.coalesce(func.sum(column), 0).label(column.key)
-                for column in (
-                    BackfillSlice.total,
-                    BackfillSlice.processed,
-                    BackfillSlice.changed,
-                    BackfillSlice.skipped,
-                    BackfillSlice.quarantined,
-                )
-            )
-        )
-        .where(BackfillSlice.run_id == BackfillRun.id)
-        .lateral("sums")
-    )
-    seconds = func.extract("epoch", func.coalesce(BackfillRun.finished_at, func.now()) - BackfillRun.started_at)
-    return select(
-        BackfillRun.id,
-        BackfillRun.kind,
-        BackfillRun.status,
-        BackfillRun.dry_run,
-        BackfillRun.started_at,
-        BackfillRun.finished_at,
-        BackfillRun.started_by,
-        BackfillRun.error,
-        BackfillRun.created_at,
-        (sums.c.processed / func.nullif(seconds, 0)).label("rate"),
-        sums,
-    ).join(sums, text("true"))
-
-
-def _run(row: Row[Any]) -> RunRow:
-    return RunRow(
-        id=row.id,
-        kind=BackfillKind(row.kind),
-        status=BackfillStatus(row.status),
-        dry_run=row.dry_run,
-        total=int(row.total),
-        processed=int(row.processed),
-        changed=int(row.changed),
-        skipped=int(row.skipped),
-        quarantined=int(row.quarantined),
-        rows_per_second=None if row.rate is None else float(row.rate),
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        started_by=row.started_by,
-        error=row.error,
-    )

@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import delete, insert, text, update
+from sqlalchemy import delete, insert, update
 
 from db import history
 from db.access import Permission
 from db.arrays import among
 from db.audit import Deed, record
 from db.fields import Field, fields_of
-from db.history import PastValue, history_place, open_past, select_history
+from db.history import PastValue, open_past, select_history
 from db.limits import Problems
 from db.models import Config, ConfigField, ConfigVersion
 from db.stored import (
@@ -29,9 +29,8 @@ from db.stored import (
     judge_value,
     select_stored,
     stored,
-    unwrap,
 )
-from db.values import JSON, ConfigType, Unfit, coerce, dump
+from db.values import JSON, ConfigType, Unfit, coerce, dump, storable
 from db.vault import Opened, Shut, Transaction, open_rows
 from db.writing import Entry, adopt, overwrite, put, remove
 
@@ -129,10 +128,12 @@ async def _plan_migration(transaction: Transaction, plan: _Plan, rows: Sequence[
 
 def _judge(transaction: Transaction, row: StoredConfig, wanted: Field) -> Judgement:
     """What a row holds; on its way to a secret, a legacy row is read as one, or its token would be sealed again."""
-    if row.sealed is not None or wanted.type is not ConfigType.SECRET:
-        return judge(row, transaction.vault.legacy_keys)
-    legacy_keys = transaction.vault.legacy_keys if row.legacy else None
-    return judge_value(row.raw, wanted.type, legacy_keys, unknown=False)
+    before = judge(row, transaction.vault.legacy_keys)
+    if row.sealed is not None or not row.legacy or wanted.type is not ConfigType.SECRET:
+        return before
+    read = judge_value(row.raw, wanted.type, transaction.vault.legacy_keys, unknown=False)
+    is_token = not isinstance(read, Value) or read.value != row.raw
+    return read if is_token or not isinstance(before, Value) else before
 
 
 def _plan_row(plan: _Plan, row: StoredConfig, wanted: Field, opened: Opened | Shut) -> None:
@@ -229,40 +230,22 @@ async def _seal_history(transaction: Transaction, plan: _Plan) -> None:
     changed = [key for key in [*plan.added, *plan.retyped] if plan.after[key].type is ConfigType.SECRET]
     if not changed:
         return
-    statement = select_history().where(
-        ConfigVersion.integration_id == plan.integration_id,
-        among(ConfigVersion.key, changed),
-        ConfigVersion.sealed.is_(None),
-    )
-    found = [PastValue(*row) for row in await transaction.session.rows(statement)]
-    sealers = await transaction.sealers(past.organization_id for past in found)
-    if found:
-        sealed = [
-            {
-                "entry_id": past.id,
-                "data_key": sealers[past.organization_id].id,
-                "bytes": sealers[past.organization_id].seal(
-                    history_place(past.organization_id, past.integration_id, past.key), unwrap(past.value)
-                ),
-            }
-            for past in found
-        ]
-        await transaction.session.execute(_SEAL_HISTORY, sealed)
+    at = ConfigVersion.integration_id == plan.integration_id, among(ConfigVersion.key, changed)
+    await history.seal_past(transaction, *at)
 
 
 def convert(value: JSON, config_type: ConfigType) -> JSON:
     """A stored value under another type: as `coerce`, and anything becomes text by its JSON. Raises Unfit."""
-    if config_type is ConfigType.STRING and not isinstance(value, str):
-        return dump(value)
-    return coerce(value, config_type)
+    converted = coerce(spell(value, config_type), config_type)
+    if config_type is not ConfigType.SECRET and not storable(converted):
+        raise Unfit("must not hold NUL, lone surrogates, NaN or more than 100 levels")
+    return converted
+
+
+def spell(value: JSON, config_type: ConfigType) -> JSON:
+    """The value, or its JSON text where text is called for."""
+    return dump(value) if config_type is ConfigType.STRING and not isinstance(value, str) else value
 
 
 def _entry(plan: _Plan, organization_id: uuid.UUID | None, wanted: Field, value: JSON) -> Entry:
     return Entry(plan.integration_id, organization_id, wanted.key, wanted.type, value, wanted.id)
-
-
-_SEAL_HISTORY = text("""
-UPDATE config_history
-SET value = NULL, sealed = :bytes, data_key_id = :data_key, config_type = 'secret'
-WHERE id = :entry_id
-""")

@@ -1,11 +1,12 @@
 """What happens before anything is served: migrate, open the keyring, make sure of an admin token."""
 
 import uuid
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from db.access import Permission, Principal
 from db.crypto.data_keys import DataKeys
@@ -21,17 +22,15 @@ from db.vault import Transaction, Vault
 
 KEYRING_FILE: Final = "root.keys"
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What start-up made: the admin token, if it is a new one that has to be told."""
-
-    admin_token: str | None = field(repr=False)
+_ADMIN_LOCK: Final = 0x57_52_41_44
+"""The advisory lock under which the admin token is made: two first starts at once make one."""
 
 
-async def prepare(settings: Settings, database_url: str) -> Prepared:
+async def prepare(settings: Settings, database_url: str, tell: Callable[[str], None]) -> None:
     """Migrate the database, check that the keyring opens it, and see to the admin token.
 
+    A token that is made now is told before it is committed: a start that dies in between leaves one that
+    does not hold, and the next start makes another, where the other order would lock everybody out.
     Raises SettingsError, in one line, when the keyring is missing or does not fit the database.
     """
     await upgrade(database_url)
@@ -40,7 +39,7 @@ async def prepare(settings: Settings, database_url: str) -> Prepared:
         async with database.read() as session:
             keyring = await open_keyring(settings, session, create=True)
         vault = make_vault(settings, keyring)
-        return Prepared(await database.write(lambda session: _ensure_admin(settings, session, vault)))
+        await database.write(lambda session: _ensure_admin(settings, session, vault, tell))
     finally:
         await database.close()
 
@@ -69,24 +68,25 @@ def make_vault(settings: Settings, keyring: RootKeyring) -> Vault:
     return Vault(DataKeys(keyring), legacy_keys)
 
 
+async def set_admin_token(settings: Settings, database: Database, vault: Vault) -> None:
+    """Make the token of the settings, if there is one, the only admin token: for an API that runs by itself."""
+    if settings.admin_token is not None:
+        await database.write(lambda session: _ensure_admin(settings, session, vault, _untold))
+
+
 async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
     """Refuse a keyring that lacks a root key which the database needs, or that has another key under its id."""
-    statement = select(DataKey.root_key_id, func.count().label("keys")).group_by(DataKey.root_key_id)
-    counts = await session.rows(statement)
-    lacking = {row.root_key_id: row.keys for row in counts if row.root_key_id not in keyring.ids}
+    rows = await session.rows(
+        select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
+    )
+    lacking = Counter(row.root_key_id for row in rows if row.root_key_id not in keyring.ids)
     if lacking:
-        told = ", ".join(
-            f"{root_key_id} ({count} data keys)" for root_key_id, count in sorted(lacking.items())
-        )
+        told = ", ".join(f"{id} ({count} data keys)" for id, count in sorted(lacking.items()))
         raise SettingsError(f"the root keyring lacks keys that the database is sealed with: {told}")
-    for root_key_id in (row.root_key_id for row in counts):
-        row = await session.first(
-            select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
-            .where(DataKey.root_key_id == root_key_id)
-            .order_by(DataKey.created_at.desc())
-        )
-        if row is not None and not _opens(keyring, *row):
-            raise SettingsError(f"the root key {root_key_id} is not the one that the database is sealed with")
+    shut = Counter(row.root_key_id for row in rows if not _opens(keyring, *tuple(row)))
+    if shut:
+        told = ", ".join(f"{id} ({count} data keys do not open)" for id, count in sorted(shut.items()))
+        raise SettingsError(f"root keys are not those that the database is sealed with: {told}")
 
 
 def _opens(
@@ -113,15 +113,19 @@ async def _create_keyring(path: Path, session: ReadSession, *, create: bool) -> 
     return RootKeyring.create(path)
 
 
-async def _ensure_admin(settings: Settings, session: WriteSession, vault: Vault) -> str | None:
-    """The token to tell, if one was generated."""
+def _untold(token: str) -> None:
+    raise AssertionError("a given token is not made")
+
+
+async def _ensure_admin(
+    settings: Settings, session: WriteSession, vault: Vault, tell: Callable[[str], None]
+) -> None:
+    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADMIN_LOCK})
     start_up = Principal(uuid.UUID(int=0), "start-up", frozenset(Permission))
     transaction = Transaction(session, start_up, vault)
     if settings.admin_token is not None:
         await replace_admin_token(transaction, settings.admin_token)
-        return None
-    if await has_admin_token(session):
-        return None
-    token = generate_token()
-    await replace_admin_token(transaction, token)
-    return token
+    elif not await has_admin_token(session):
+        token = generate_token()
+        await replace_admin_token(transaction, token)
+        tell(token)

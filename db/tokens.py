@@ -18,7 +18,7 @@ from db.access import EVERYTHING, Limit, Permission, Principal
 from db.arrays import among
 from db.audit import Deed, record
 from db.errors import Forbidden, NotFound, Unauthenticated
-from db.limits import Problems, identifier
+from db.limits import Problems
 from db.models import Integration, Organization, Token
 from db.sessions import ReadSession
 from db.vault import Transaction
@@ -32,6 +32,8 @@ FRESH_SECONDS: Final = 0.5
 _REMEMBERED: Final = 10_000
 _NAMES: Final = frozenset(permission.value for permission in Permission)
 _SHORTEST, _LONGEST = 32, 512
+_LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Later moments of some time zones have no year in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Authenticator:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[float, Principal]] = {}
+        self._forgotten = 0
 
     def recall(self, token: str) -> Principal | None:
         """The principal, if it was looked up within the last half second and has not expired."""
@@ -72,7 +75,7 @@ class Authenticator:
         """The principal of a token. Raises Unauthenticated, and never tells why."""
         if not _SHORTEST <= len(token) <= _LONGEST or not token.isascii():
             raise Unauthenticated
-        wanted, asked = hash_token(token), time.monotonic()
+        wanted, asked, forgotten = hash_token(token), time.monotonic(), self._forgotten
         row = await session.first(
             select(*_COLUMNS).where(Token.secret_hash == wanted, Token.revoked_at.is_(None))
         )
@@ -81,11 +84,14 @@ class Authenticator:
         principal = check_expiry(principal_of(row))
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[wanted] = (asked, principal)
+        # A row that was read before a revocation says nothing about what came after.
+        if forgotten == self._forgotten:
+            self._known[wanted] = (asked, principal)
         return principal
 
     def forget(self) -> None:
         """Look every token up again: one of them was revoked or changed."""
+        self._forgotten += 1
         self._known.clear()
 
 
@@ -115,10 +121,10 @@ async def create_token(transaction: Transaction, new: NewToken) -> tuple[uuid.UU
     problems = Problems()
     problems.name(new.name, "name")
     permissions = _check_permissions(new.permissions, problems)
-    if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
-        problems.add("must be in the future", "expiresAt")
+    _check_end(new.expires_at, problems)
+    wanted = _wanted_ids(new.organization_ids, problems)
     problems.check()
-    organizations = await _organization_ids(transaction, new.organization_ids)
+    organizations = await _organization_ids(transaction, wanted)
     integrations = await _integration_ids(transaction, new.integrations)
     granted = Principal(uuid.uuid4(), new.name, permissions, organizations, integrations, new.expires_at)
     if not within(granted, principal):
@@ -189,10 +195,24 @@ def _check_permissions(names: Sequence[str], problems: Problems) -> frozenset[Pe
     return _permissions(names)
 
 
-async def _organization_ids(transaction: Transaction, given: Sequence[str] | None) -> Limit:
+def _check_end(expires_at: datetime | None, problems: Problems) -> None:
+    if expires_at is None:
+        return
+    if expires_at <= datetime.now(UTC):
+        problems.add("must be in the future", "expiresAt")
+    elif expires_at > _LAST:
+        problems.add("must be before the year 9999", "expiresAt")
+
+
+def _wanted_ids(given: Sequence[str] | None, problems: Problems) -> Limit:
     if given is None:
         return None
-    wanted = {identifier(id, "organizationIds", index) for index, id in enumerate(given)}
+    return frozenset(problems.id(id, "organizationIds", index) for index, id in enumerate(given))
+
+
+async def _organization_ids(transaction: Transaction, wanted: Limit) -> Limit:
+    if wanted is None:
+        return None
     statement = select(Organization.id).where(
         among(Organization.id, wanted), access.organizations_of(transaction.principal)
     )

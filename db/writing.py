@@ -160,6 +160,8 @@ async def _insert(
     rows = await transaction.session.rows(_INSERT, parameters)
     by_spot = {entry.spot: entry for entry in entries}
     made = {(row.organization_id, row.key): row.id for row in rows if row.inserted}
+    if made:
+        await transaction.session.execute(_RENUMBER, {"ids": list(made.values())})
     raced = [_raced(row, by_spot[row.organization_id, row.key]) for row in rows if not row.inserted]
     return made, {(row.organization_id, row.key): row for row in raced}
 
@@ -175,6 +177,7 @@ async def _update(
     parameters = columns(entries, sealers) | {"actor": transaction.principal.name}
     parameters["ids"] = [there[entry.spot].id for entry in entries]
     await transaction.session.execute(_UPDATE, parameters)
+    await transaction.session.execute(_RENUMBER, {"ids": parameters["ids"]})
     await transaction.session.execute(_RELEASE, {"ids": parameters["ids"]})
 
 
@@ -257,6 +260,22 @@ SET value = u.value, sealed = u.sealed, data_key_id = u.data_key_id, config_type
 FROM {_UNNEST}
 WHERE c.id = u.id
 """)
+
+_RENUMBER: Final = text("""
+UPDATE configs AS c SET version = h.version + 1
+FROM (
+    SELECT c.id, max(h.version) AS version FROM configs c JOIN config_history h
+        ON coalesce(h.integration_id, '00000000-0000-0000-0000-000000000000')
+            = coalesce(c.integration_id, '00000000-0000-0000-0000-000000000000')
+        AND coalesce(h.organization_id, '00000000-0000-0000-0000-000000000000')
+            = coalesce(c.organization_id, '00000000-0000-0000-0000-000000000000')
+        AND h.key = c.key
+    WHERE c.id = ANY(CAST(:ids AS uuid[])) GROUP BY c.id
+) AS h
+WHERE c.id = h.id AND c.version <= h.version
+""")
+"""A version is above all of its place in the history: an insert that waited for a delete has counted without what
+that delete put there, and older software writes every row as version 1."""
 
 _RELEASE: Final = text("DELETE FROM quarantined_configs WHERE config_id = ANY(CAST(:ids AS uuid[]))")
 """A write clears the quarantine."""

@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 def serve() -> int:
     """Run the API until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every look at the revision.
     settings = Settings.from_env(os.environ)
     if settings.database_url is None or settings.redis_url is None:
         raise SettingsError("python -m gql serve needs DATABASE_URL and REDIS_URL; `make run` sets them")

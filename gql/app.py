@@ -20,7 +20,7 @@ from db.audit import AuditBuffer
 from db.queue import Queue
 from db.sessions import Database
 from db.settings import Settings
-from db.start import make_vault, open_keyring
+from db.start import make_vault, open_keyring, set_admin_token
 from db.tokens import Authenticator
 from db.upgrade import is_current
 from gql.context import Service, open_context
@@ -42,9 +42,9 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
     try:
         async with database.read() as session:
             keyring = await open_keyring(settings, session)
-        service = Service(
-            database, make_vault(settings, keyring), Queue(redis_url), AuditBuffer(database), Authenticator()
-        )
+        vault = make_vault(settings, keyring)
+        await set_admin_token(settings, database, vault)
+        service = Service(database, vault, Queue(redis_url), AuditBuffer(database), Authenticator())
         service.audit.start()
         try:
             yield service

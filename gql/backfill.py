@@ -9,7 +9,7 @@ import strawberry
 from db import runs as rules
 from db.errors import NotFound
 from db.limits import identifier
-from gql.arguments import After, First, Id
+from gql.arguments import After, First, Id, Input, page_size
 from gql.configs import Config, show_config
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
@@ -24,9 +24,7 @@ class BackfillRun:
     kind: BackfillKind = strawberry.field(description="What it does.")
     status: BackfillStatus = strawberry.field(description="Where it stands.")
     dry_run: bool = strawberry.field(description="Whether it changes nothing and only counts.")
-    total: int = strawberry.field(
-        description="How many rows it will look at; 0 until a worker has planned it."
-    )
+    total: int = strawberry.field(description="How many rows it will look at; 0 until a worker has planned it.")
     processed: int = strawberry.field(description="How many rows it has looked at.")
     changed: int = strawberry.field(description="How many rows it sealed, converted or typed.")
     skipped: int = strawberry.field(description="How many rows were as they should be.")
@@ -99,9 +97,7 @@ class StartBackfillInput:
 
     kind: BackfillKind | None = strawberry.field(default=BackfillKind.SEAL, description="What it does.")
     dry_run: bool | None = strawberry.field(default=False, description="Change nothing, and count the same.")
-    batch_size: int | None = strawberry.field(
-        default=None, description="Rows of one transaction; null adapts."
-    )
+    batch_size: int | None = strawberry.field(default=None, description="Rows of one transaction; null adapts.")
     max_rows_per_second: int | None = strawberry.field(
         default=None, description="Of all workers together; null is no limit."
     )
@@ -125,23 +121,17 @@ class BackfillQuery:
             return show_run(await rules.find_run(session, info.context.principal, identifier(id, "id")))
 
     @strawberry.field(description="Runs, newest first. Needs backfill:run.")
-    async def backfill_runs(
-        self, info: GraphQLInfo, first: First = 20, after: After = None
-    ) -> Connection[BackfillRun]:
+    async def backfill_runs(self, info: GraphQLInfo, first: First = 20, after: After = None) -> Connection[BackfillRun]:
         """Runs, newest first."""
         async with info.context.read() as session:
-            page = await rules.list_runs(session, info.context.principal, first, after)
+            page = await rules.list_runs(session, info.context.principal, page_size(first, 20), after)
         return connect(page, show_run)
 
-    @strawberry.field(
-        description="What a run left alone, and why; never a value. Needs backfill:run or config:read."
-    )
-    async def quarantine(
-        self, info: GraphQLInfo, first: First = 50, after: After = None
-    ) -> Connection[QuarantinedRow]:
+    @strawberry.field(description="What a run left alone, and why; never a value. Needs backfill:run or config:read.")
+    async def quarantine(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[QuarantinedRow]:
         """What a run left alone."""
         async with info.context.read() as session:
-            page = await rules.list_quarantine(session, info.context.principal, first, after)
+            page = await rules.list_quarantine(session, info.context.principal, page_size(first), after)
         return connect(page, show_quarantined)
 
 
@@ -150,7 +140,7 @@ class BackfillMutation:
     """Mutations of runs."""
 
     @strawberry.mutation(description="Start a run, which workers carry on. Needs backfill:run.")
-    async def start_backfill(self, info: GraphQLInfo, input: StartBackfillInput) -> StartBackfillPayload:
+    async def start_backfill(self, info: GraphQLInfo, input: Input[StartBackfillInput]) -> StartBackfillPayload:
         """Start a run."""
         run = await info.context.write(
             lambda transaction: rules.start_backfill(
@@ -168,9 +158,7 @@ class BackfillMutation:
     async def pause_backfill(self, info: GraphQLInfo, id: Id) -> BackfillRun:
         """Pause a run."""
         wanted = identifier(id, "id")
-        return show_run(
-            await info.context.write(lambda transaction: rules.pause_backfill(transaction, wanted))
-        )
+        return show_run(await info.context.write(lambda transaction: rules.pause_backfill(transaction, wanted)))
 
     @strawberry.mutation(description="Go on with a paused run. Needs backfill:run.")
     async def resume_backfill(self, info: GraphQLInfo, id: Id) -> BackfillRun:
@@ -180,9 +168,7 @@ class BackfillMutation:
         await info.context.service.queue.enqueue_run(run.id)
         return show_run(run)
 
-    @strawberry.mutation(
-        description="End a run within one batch; what is done stays done. Needs backfill:run."
-    )
+    @strawberry.mutation(description="End a run within one batch; what is done stays done. Needs backfill:run.")
     async def cancel_backfill(self, info: GraphQLInfo, id: Id) -> BackfillRun:
         """End a run."""
         wanted = identifier(id, "id")

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 
@@ -9,9 +10,9 @@ from db import configs as rules
 from db import integrations as integration_rules
 from db.errors import NotFound
 from db.history import PastValue
-from db.limits import identifier
+from db.limits import Problems, identifier
 from db.stored import StoredConfig
-from gql.arguments import After, First, Id
+from gql.arguments import After, First, Id, Input, page_size
 from gql.connections import Connection, connect
 from gql.context import Context, GraphQLInfo
 from gql.enums import ConfigScope, ConfigType, ScopeFilter
@@ -49,9 +50,7 @@ class Config:
         """Its key."""
         return self.row.key
 
-    @strawberry.field(
-        description="Its effective type: that of its integration's schema, whatever the row says."
-    )
+    @strawberry.field(description="Its effective type: that of its integration's schema, whatever the row says.")
     def type(self) -> ConfigType:
         """Its effective type."""
         return self.row.type
@@ -131,12 +130,13 @@ class Config:
         return self.row.updated_by
 
     @strawberry.field(description="Earlier values, newest first, masked like value.")
-    async def history(
-        self, info: GraphQLInfo, first: First = 20, after: After = None
-    ) -> Connection[ConfigVersion]:
+    async def history(self, info: GraphQLInfo, first: First = 20, after: After = None) -> Connection[ConfigVersion]:
         """Earlier values."""
-        page = await info.context.loaders.history.load((self.row, first, after))
-        return connect(page, self._show_past)
+        page = await info.context.loaders.history.load((self.row, page_size(first, 20), after))
+        return connect(page, self._show_past, self._count_history)
+
+    async def _count_history(self, info: GraphQLInfo) -> int:
+        return await info.context.loaders.history_length.load(self.row)
 
     def _show_past(self, past: PastValue) -> ConfigVersion:
         return ConfigVersion(
@@ -175,12 +175,8 @@ class ConfigFilter:
     scope: ScopeFilter | None = strawberry.field(
         default=ScopeFilter.ORGANIZATION_AND_GLOBAL, description="Which scopes to show."
     )
-    organization_id: strawberry.ID | None = strawberry.field(
-        default=None, description="What `scope` is relative to."
-    )
-    integration_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Only of this integration."
-    )
+    organization_id: strawberry.ID | None = strawberry.field(default=None, description="What `scope` is relative to.")
+    integration_id: strawberry.ID | None = strawberry.field(default=None, description="Only of this integration.")
     type: ConfigType | None = strawberry.field(default=None, description="Only of this effective type.")
     key_contains: str | None = strawberry.field(
         default=None, description="Only keys with this text in them, in upper or lower case."
@@ -188,15 +184,14 @@ class ConfigFilter:
 
     def read(self) -> rules.Filter:
         """The filter of the rules."""
-        organization, integration = self.organization_id, self.integration_id
+        problems = Problems()
+        organization = problems.optional_id(self.organization_id, "filter", "organizationId")
+        integration = problems.optional_id(self.integration_id, "filter", "integrationId")
+        problems.check()
         return rules.Filter(
             scope=self.scope or ScopeFilter.ORGANIZATION_AND_GLOBAL,
-            organization_id=None
-            if organization is None
-            else identifier(organization, "filter", "organizationId"),
-            integration_id=None
-            if integration is None
-            else identifier(integration, "filter", "integrationId"),
+            organization_id=organization,
+            integration_id=integration,
             type=self.type,
             key_contains=self.key_contains,
         )
@@ -217,17 +212,11 @@ class SetIntegrationConfigInput:
 class SetConfigInput:
     """A standalone config to write."""
 
-    organization_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Null for a global config."
-    )
+    organization_id: strawberry.ID | None = strawberry.field(default=None, description="Null for a global config.")
     key: str = strawberry.field(description="Its key: 1 to 255 characters.")
     type: ConfigType = strawberry.field(description="What its value is.")
-    value: JSON | None = strawberry.field(
-        default=None, description="The value; empty is refused, use deleteConfig."
-    )
-    description: str | None = strawberry.field(
-        default=strawberry.UNSET, description="For people; null clears it."
-    )
+    value: JSON | None = strawberry.field(default=None, description="The value; empty is refused, use deleteConfig.")
+    description: str | None = strawberry.field(default=strawberry.UNSET, description="For people; null clears it.")
     expected_version: int | None = strawberry.field(
         default=None, description="Refuses to write over a newer version. 0 is: not there yet."
     )
@@ -253,9 +242,7 @@ class SetIntegrationConfigPayload:
     """What setIntegrationConfig wrote."""
 
     integration: Integration = strawberry.field(description="The integration.")
-    configs: list[Config] = strawberry.field(
-        description="The configs written, in the order of their keys in `config`."
-    )
+    configs: list[Config] = strawberry.field(description="The configs written, in the order of their keys in `config`.")
 
 
 @strawberry.type(description="What setConfig wrote.")
@@ -279,18 +266,21 @@ class RestoreConfigPayload:
     config: Config = strawberry.field(description="The config as it is now.")
 
 
+OptionalFilter = Annotated[ConfigFilter | None, strawberry.argument(description="What to narrow the list to.")]
+
+
 @strawberry.type
 class ConfigQuery:
     """Queries of configs."""
 
     @strawberry.field(description="Configs by key, secrets masked. Needs config:read.")
     async def configs(
-        self, info: GraphQLInfo, filter: ConfigFilter | None = None, first: First = 50, after: After = None
+        self, info: GraphQLInfo, filter: OptionalFilter = None, first: First = 50, after: After = None
     ) -> Connection[Config]:
         """Configs by key."""
         wanted = rules.Filter() if filter is None else filter.read()
         async with info.context.read() as session:
-            page = await rules.list_configs(session, info.context.principal, wanted, first, after)
+            page = await rules.list_configs(session, info.context.principal, wanted, page_size(first), after)
         return connect(page, show_config)
 
     @strawberry.field(description="One config. Needs config:read.")
@@ -308,7 +298,7 @@ class ConfigMutation:
         description='Integration defaults. null or "" removes a key; a key left out stays as it is. Needs config:write.'
     )
     async def set_integration_config(
-        self, info: GraphQLInfo, input: SetIntegrationConfigInput
+        self, info: GraphQLInfo, input: Input[SetIntegrationConfigInput]
     ) -> SetIntegrationConfigPayload:
         """Write integration defaults."""
         id = identifier(input.integration_id, "integrationId")
@@ -320,10 +310,8 @@ class ConfigMutation:
         configs = await load_configs(info.context, ids)
         return SetIntegrationConfigPayload(integration=show_integration(row), configs=configs)
 
-    @strawberry.mutation(
-        description="A standalone config: global, or of one organization. Needs config:write."
-    )
-    async def set_config(self, info: GraphQLInfo, input: SetConfigInput) -> SetConfigPayload:
+    @strawberry.mutation(description="A standalone config: global, or of one organization. Needs config:write.")
+    async def set_config(self, info: GraphQLInfo, input: Input[SetConfigInput]) -> SetConfigPayload:
         """Write a standalone config."""
         write = rules.StandaloneWrite(
             None if input.organization_id is None else identifier(input.organization_id, "organizationId"),
@@ -343,16 +331,14 @@ class ConfigMutation:
             "Needs config:write."
         )
     )
-    async def delete_config(self, info: GraphQLInfo, input: DeleteConfigInput) -> DeleteConfigPayload:
+    async def delete_config(self, info: GraphQLInfo, input: Input[DeleteConfigInput]) -> DeleteConfigPayload:
         """Delete a config."""
         id = identifier(input.id, "id")
         await info.context.write(lambda transaction: rules.delete_config(transaction, id))
         return DeleteConfigPayload(id=strawberry.ID(str(id)))
 
-    @strawberry.mutation(
-        description="Make an earlier version the current one, as a new version. Needs config:write."
-    )
-    async def restore_config(self, info: GraphQLInfo, input: RestoreConfigInput) -> RestoreConfigPayload:
+    @strawberry.mutation(description="Make an earlier version the current one, as a new version. Needs config:write.")
+    async def restore_config(self, info: GraphQLInfo, input: Input[RestoreConfigInput]) -> RestoreConfigPayload:
         """Restore an earlier version."""
         id = identifier(input.id, "id")
         await info.context.write(lambda transaction: rules.restore_config(transaction, id, input.version))

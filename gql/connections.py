@@ -1,7 +1,7 @@
 """Relay connections over keyset pages."""
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 import strawberry
 
@@ -10,6 +10,7 @@ from gql.context import GraphQLInfo
 
 Node = TypeVar("Node")
 Row = TypeVar("Row")
+Count = Callable[[GraphQLInfo], Awaitable[int]]
 
 
 @strawberry.type(description="Where a page stands in its list.")
@@ -38,17 +39,21 @@ class Connection(Generic[Node]):
 
     edges: list[Edge[Node]] = strawberry.field(description="The items of this page.")
     page_info: PageInfo = strawberry.field(description="Where this page stands in its list.")
-    page: strawberry.Private[Any]
+    count: strawberry.Private[Count]
 
     @strawberry.field(description="How many items the whole list has; counted only when asked for.")
     async def total_count(self, info: GraphQLInfo) -> int:
         """Count the whole list."""
+        return await self.count(info)
+
+
+def connect(page: Page[Row], make: Callable[[Row], Node], count: Count | None = None) -> Connection[Node]:
+    """A page as a connection, each row made into a node. `count` is for pages that do not count by themselves."""
+
+    async def count_page(info: GraphQLInfo) -> int:
         async with info.context.read() as session:
-            return await session.scalar(self.page.total)
+            return 0 if page.total is None else await session.scalar(page.total)
 
-
-def connect(page: Page[Row], make: Callable[[Row], Node]) -> Connection[Node]:
-    """A page as a connection, each row made into a node."""
     pairs = zip(page.cursors, page.items, strict=True)
     return Connection(
         edges=[Edge(cursor=cursor, node=make(row)) for cursor, row in pairs],
@@ -58,5 +63,5 @@ def connect(page: Page[Row], make: Callable[[Row], Node]) -> Connection[Node]:
             start_cursor=page.cursors[0] if page.cursors else None,
             end_cursor=page.cursors[-1] if page.cursors else None,
         ),
-        page=page,
+        count=count or count_page,
     )

@@ -9,7 +9,7 @@ from db.access import Permission
 from db.errors import refuse
 from db.fields import Field
 from db.limits import identifier
-from gql.arguments import After, First, OptionalId
+from gql.arguments import After, First, Input, Name, OptionalId, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigType
@@ -22,12 +22,8 @@ class ConfigField:
 
     key: str = strawberry.field(description="The config key.")
     type: ConfigType = strawberry.field(description="What its values are.")
-    required: bool = strawberry.field(
-        description="Whether a resolved config without it names it in `missing`."
-    )
-    default: JSON | None = strawberry.field(
-        description="The value where nobody has set one; never for a SECRET."
-    )
+    required: bool = strawberry.field(description="Whether a resolved config without it names it in `missing`.")
+    default: JSON | None = strawberry.field(description="The value where nobody has set one; never for a SECRET.")
     options: list[str] | None = strawberry.field(description="The values that may be written; null for any.")
     description: str | None = strawberry.field(description="For people.")
     position: int = strawberry.field(description="Its place in the schema, from 0.")
@@ -95,15 +91,9 @@ class ConfigFieldInput:
     key: str = strawberry.field(description="The config key: 1 to 255 characters, unique in its schema.")
     type: ConfigType = strawberry.field(description="What its values are.")
     required: bool | None = strawberry.field(default=False, description="Whether it must have a value.")
-    default: JSON | None = strawberry.field(
-        default=None, description="Must fit the type; refused for a SECRET."
-    )
-    options: list[str] | None = strawberry.field(
-        default=None, description="Binds writes; refused for a SECRET."
-    )
-    description: str | None = strawberry.field(
-        default=None, description="For people: 500 characters at most."
-    )
+    default: JSON | None = strawberry.field(default=None, description="Must fit the type; refused for a SECRET.")
+    options: list[str] | None = strawberry.field(default=None, description="Binds writes; refused for a SECRET.")
+    description: str | None = strawberry.field(default=None, description="For people: 500 characters at most.")
 
 
 @strawberry.input(description="An integration to create.")
@@ -121,9 +111,7 @@ class UpdateIntegrationInput:
 
     id: strawberry.ID = strawberry.field(description="Its UUID.")
     name: str | None = strawberry.field(default=strawberry.UNSET, description="A new name.")
-    description: str | None = strawberry.field(
-        default=strawberry.UNSET, description="For people; null clears it."
-    )
+    description: str | None = strawberry.field(default=strawberry.UNSET, description="For people; null clears it.")
     config_schema: list[ConfigFieldInput] | None = strawberry.field(
         default=None,
         description=(
@@ -177,9 +165,7 @@ class IntegrationQuery:
     """Queries of integrations."""
 
     @strawberry.field(description="One integration, by id or by name. Needs config:read.")
-    async def integration(
-        self, info: GraphQLInfo, id: OptionalId = None, name: str | None = None
-    ) -> Integration | None:
+    async def integration(self, info: GraphQLInfo, id: OptionalId = None, name: Name = None) -> Integration | None:
         """One integration."""
         info.context.principal.require(Permission.CONFIG_READ)
         if (id is None) == (name is None):
@@ -190,12 +176,10 @@ class IntegrationQuery:
         return show_integration(row)
 
     @strawberry.field(description="Integrations by name. Needs config:read.")
-    async def integrations(
-        self, info: GraphQLInfo, first: First = 50, after: After = None
-    ) -> Connection[Integration]:
+    async def integrations(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[Integration]:
         """Integrations by name."""
         async with info.context.read() as session:
-            page = await rules.list_integrations(session, info.context.principal, first, after)
+            page = await rules.list_integrations(session, info.context.principal, page_size(first), after)
         return connect(page, show_integration)
 
 
@@ -203,11 +187,9 @@ class IntegrationQuery:
 class IntegrationMutation:
     """Mutations of integrations."""
 
-    @strawberry.mutation(
-        description="Create an integration. Needs integration:write and a token without limits."
-    )
+    @strawberry.mutation(description="Create an integration. Needs integration:write and a token without limits.")
     async def create_integration(
-        self, info: GraphQLInfo, input: CreateIntegrationInput
+        self, info: GraphQLInfo, input: Input[CreateIntegrationInput]
     ) -> CreateIntegrationPayload:
         """Create an integration."""
         fields = read_fields(input.config_schema)
@@ -216,11 +198,9 @@ class IntegrationMutation:
         )
         return CreateIntegrationPayload(integration=show_integration(row))
 
-    @strawberry.mutation(
-        description="Change an integration and its schema, rows included. Needs integration:write."
-    )
+    @strawberry.mutation(description="Change an integration and its schema, rows included. Needs integration:write.")
     async def update_integration(
-        self, info: GraphQLInfo, input: UpdateIntegrationInput
+        self, info: GraphQLInfo, input: Input[UpdateIntegrationInput]
     ) -> UpdateIntegrationPayload:
         """Change an integration."""
         id = identifier(input.id, "id")
@@ -241,7 +221,7 @@ class IntegrationMutation:
         description="Delete an integration; it resolves no more and its name is free. Needs integration:write."
     )
     async def delete_integration(
-        self, info: GraphQLInfo, input: DeleteIntegrationInput
+        self, info: GraphQLInfo, input: Input[DeleteIntegrationInput]
     ) -> DeleteIntegrationPayload:
         """Delete an integration."""
         id = identifier(input.id, "id")

@@ -12,7 +12,7 @@ from db.access import Principal
 from db.configs import configs_by_id
 from db.errors import StrongroomError
 from db.fields import Field, fields_of_many
-from db.history import PastValue, histories
+from db.history import PastValue, histories, history_lengths
 from db.integrations import IntegrationRow, integrations_by_id
 from db.mappings import MappingRow
 from db.organizations import OrganizationRow, organizations_by_id
@@ -41,6 +41,9 @@ class Loaders:
         self.missing: DataLoader[MappingRow, list[str]] = DataLoader(self._missing)
         self.history: DataLoader[HistoryKey, Page[PastValue]] = DataLoader(
             self._history, cache_key_fn=lambda key: (key[0].id, key[1], key[2])
+        )
+        self.history_length: DataLoader[StoredConfig, int] = DataLoader(
+            self._history_lengths, cache_key_fn=lambda row: row.id
         )
         self.revealed: DataLoader[uuid.UUID, Revealed] = DataLoader(self._reveal)
 
@@ -82,6 +85,11 @@ class Loaders:
                 found = await histories(session, rows, first, after)
                 pages.update(((id, first, after), page) for id, page in found.items())
         return [pages[row.id, first, after] for row, first, after in keys]
+
+    async def _history_lengths(self, rows: list[StoredConfig]) -> Sequence[int]:
+        async with self._database.read() as session:
+            found = await history_lengths(session, rows)
+        return [found[row.id] for row in rows]
 
     async def _reveal(self, ids: list[uuid.UUID]) -> Sequence[Revealed | StrongroomError]:
         found = await self._database.write(

@@ -5,8 +5,8 @@ import strawberry
 from db import configs as config_rules
 from db import mappings as rules
 from db.errors import NotFound
-from db.limits import identifier
-from gql.arguments import After, First, Id, OptionalId
+from db.limits import Problems, identifier
+from gql.arguments import After, First, Id, Input, OptionalId, page_size
 from gql.configs import Config, show_config
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
@@ -59,9 +59,7 @@ class Mapping:
         """The organization's own overrides."""
         return [show_config(row) for row in await info.context.loaders.overrides.load(self.row)]
 
-    @strawberry.field(
-        description="Required keys that neither an override, a default nor the schema's default fills."
-    )
+    @strawberry.field(description="Required keys that neither an override, a default nor the schema's default fills.")
     async def missing(self, info: GraphQLInfo) -> list[str]:
         """Required keys without a value."""
         return await info.context.loaders.missing.load(self.row)
@@ -90,12 +88,8 @@ class UpdateMappingInput:
     """What to change of a mapping."""
 
     id: strawberry.ID = strawberry.field(description="The mapping's UUID.")
-    entity_id: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The customer's id over there."
-    )
-    entity_name: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Its name; null clears it."
-    )
+    entity_id: str | None = strawberry.field(default=strawberry.UNSET, description="The customer's id over there.")
+    entity_name: str | None = strawberry.field(default=strawberry.UNSET, description="Its name; null clears it.")
     config: JSON | None = strawberry.field(
         default=None, description='Key -> value. null or "" removes an override; one left out stays.'
     )
@@ -117,12 +111,8 @@ class MappingInput:
 
     organization_id: strawberry.ID = strawberry.field(description="The organization's UUID; each only once.")
     entity_id: str = strawberry.field(description="The customer's id over there.")
-    entity_name: str | None = strawberry.field(
-        default=None, description="Its name; null keeps what is there."
-    )
-    config: JSON | None = strawberry.field(
-        default=None, description='Key -> value. null or "" removes an override.'
-    )
+    entity_name: str | None = strawberry.field(default=None, description="Its name; null keeps what is there.")
+    config: JSON | None = strawberry.field(default=None, description='Key -> value. null or "" removes an override.')
 
 
 @strawberry.input(description="Many mappings of one integration; all or none.")
@@ -185,11 +175,13 @@ class MappingQuery:
     ) -> Connection[Mapping]:
         """Mappings."""
         principal = info.context.principal
-        integration = None if integration_id is None else identifier(integration_id, "integrationId")
-        organization = None if organization_id is None else identifier(organization_id, "organizationId")
+        problems = Problems()
+        integration = problems.optional_id(integration_id, "integrationId")
+        organization = problems.optional_id(organization_id, "organizationId")
+        problems.check()
         async with info.context.read() as session:
             await config_rules.check_filter(session, principal, organization, integration)
-            page = await rules.list_mappings(session, principal, integration, organization, first, after)
+            page = await rules.list_mappings(session, principal, integration, organization, page_size(first), after)
         return connect(page, show_mapping)
 
 
@@ -200,56 +192,52 @@ class MappingMutation:
     @strawberry.mutation(
         description="Tie an organization to an integration, with its first overrides. Needs config:write."
     )
-    async def create_mapping(self, info: GraphQLInfo, input: CreateMappingInput) -> CreateMappingPayload:
+    async def create_mapping(self, info: GraphQLInfo, input: Input[CreateMappingInput]) -> CreateMappingPayload:
         """Create a mapping."""
-        integration = identifier(input.integration_id, "integrationId")
-        owner = None if input.organization_id is None else identifier(input.organization_id, "organizationId")
+        problems = Problems()
+        integration = problems.id(input.integration_id, "integrationId")
+        owner = problems.optional_id(input.organization_id, "organizationId")
+        problems.check()
         new = rules.NewMapping(owner, input.entity_id, input.entity_name, input.config)
-        row = await info.context.write(
-            lambda transaction: rules.create_mapping(transaction, integration, new)
-        )
+        row = await info.context.write(lambda transaction: rules.create_mapping(transaction, integration, new))
         return CreateMappingPayload(mapping=show_mapping(row))
 
     @strawberry.mutation(description="Change a mapping and its overrides. Needs config:write.")
-    async def update_mapping(self, info: GraphQLInfo, input: UpdateMappingInput) -> UpdateMappingPayload:
+    async def update_mapping(self, info: GraphQLInfo, input: Input[UpdateMappingInput]) -> UpdateMappingPayload:
         """Change a mapping."""
         id = identifier(input.id, "id")
         given = {"entity_id": input.entity_id, "entity_name": input.entity_name}
         changes = {key: value for key, value in given.items() if value is not strawberry.UNSET}
         row = await info.context.write(
-            lambda transaction: rules.update_mapping(
-                transaction, id, changes, input.config, input.expected_versions
-            )
+            lambda transaction: rules.update_mapping(transaction, id, changes, input.config, input.expected_versions)
         )
         return UpdateMappingPayload(mapping=show_mapping(row))
 
     @strawberry.mutation(
         description="Delete a mapping; its overrides go with it, into the history. Needs config:write."
     )
-    async def delete_mapping(self, info: GraphQLInfo, input: DeleteMappingInput) -> DeleteMappingPayload:
+    async def delete_mapping(self, info: GraphQLInfo, input: Input[DeleteMappingInput]) -> DeleteMappingPayload:
         """Delete a mapping."""
         id = identifier(input.id, "id")
         await info.context.write(lambda transaction: rules.delete_mapping(transaction, id))
         return DeleteMappingPayload(id=strawberry.ID(str(id)))
 
-    @strawberry.mutation(
-        description="Create or update many mappings at once; all or none. Needs config:write."
-    )
-    async def upsert_mappings(self, info: GraphQLInfo, input: UpsertMappingsInput) -> UpsertMappingsPayload:
+    @strawberry.mutation(description="Create or update many mappings at once; all or none. Needs config:write.")
+    async def upsert_mappings(self, info: GraphQLInfo, input: Input[UpsertMappingsInput]) -> UpsertMappingsPayload:
         """Create or update many mappings."""
-        integration = identifier(input.integration_id, "integrationId")
+        problems = Problems()
+        integration = problems.id(input.integration_id, "integrationId")
         wanted = [
             rules.NewMapping(
-                identifier(given.organization_id, "mappings", index, "organizationId"),
+                problems.id(given.organization_id, "mappings", index, "organizationId"),
                 given.entity_id,
                 given.entity_name,
                 given.config,
             )
             for index, given in enumerate(input.mappings)
         ]
+        problems.check()
         created, updated, rows = await info.context.write(
             lambda transaction: rules.upsert_mappings(transaction, integration, wanted)
         )
-        return UpsertMappingsPayload(
-            created=created, updated=updated, mappings=[show_mapping(row) for row in rows]
-        )
+        return UpsertMappingsPayload(created=created, updated=updated, mappings=[show_mapping(row) for row in rows])

@@ -4,7 +4,7 @@ import strawberry
 
 from db import organizations as rules
 from db.limits import identifier
-from gql.arguments import After, First, Id
+from gql.arguments import After, First, Id, Input, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 
@@ -26,9 +26,7 @@ def show_organization(row: rules.OrganizationRow) -> Organization:
 class CreateOrganizationInput:
     """An organization to create."""
 
-    id: strawberry.ID | None = strawberry.field(
-        default=None, description="The UUID the platform knows it by, if any."
-    )
+    id: strawberry.ID | None = strawberry.field(default=None, description="The UUID the platform knows it by, if any.")
     name: str = strawberry.field(description="Its name: 1 to 255 characters.")
 
 
@@ -70,7 +68,7 @@ class OrganizationQuery:
     ) -> Connection[Organization]:
         """Organizations by name."""
         async with info.context.read() as session:
-            page = await rules.list_organizations(session, info.context.principal, first, after)
+            page = await rules.list_organizations(session, info.context.principal, page_size(first), after)
         return connect(page, show_organization)
 
 
@@ -78,17 +76,13 @@ class OrganizationQuery:
 class OrganizationMutation:
     """Mutations of organizations."""
 
-    @strawberry.mutation(
-        description="Create an organization. Needs organization:write and a token without limits."
-    )
+    @strawberry.mutation(description="Create an organization. Needs organization:write and a token without limits.")
     async def create_organization(
-        self, info: GraphQLInfo, input: CreateOrganizationInput
+        self, info: GraphQLInfo, input: Input[CreateOrganizationInput]
     ) -> CreateOrganizationPayload:
         """Create an organization."""
         id = None if input.id is None else identifier(input.id, "id")
-        row = await info.context.write(
-            lambda transaction: rules.create_organization(transaction, id, input.name)
-        )
+        row = await info.context.write(lambda transaction: rules.create_organization(transaction, id, input.name))
         return CreateOrganizationPayload(organization=show_organization(row))
 
     @strawberry.mutation(
@@ -98,7 +92,7 @@ class OrganizationMutation:
         )
     )
     async def delete_organization(
-        self, info: GraphQLInfo, input: DeleteOrganizationInput
+        self, info: GraphQLInfo, input: Input[DeleteOrganizationInput]
     ) -> DeleteOrganizationPayload:
         """Delete an organization."""
         id = identifier(input.id, "id")

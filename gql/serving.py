@@ -1,7 +1,11 @@
 """The HTTP server around the application, and how it comes to its end."""
 
+import asyncio
 import logging
+import signal
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -37,6 +41,15 @@ class Server(uvicorn.Server):
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         super().__init__(config)
         self._lines = lines
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Stop serving at a signal, and no more: uvicorn's own raises the signal again once it has stopped serving,
+        and what waits for the audit log would be lost."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End all lines in the words of their transports, then whatever is left."""

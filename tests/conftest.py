@@ -5,9 +5,12 @@ empty_database_url         a database without any table
 database, vault, queue     what the service is made of, on them
 admin                      a caller that may do everything
 transact                   await transact(work): `work(transaction)` in one committed transaction
+sql                        a connection of its own to the test's database
+write_legacy               writes a config as older software does; its id
 """
 
 import asyncio
+import json
 import shutil
 import tempfile
 import threading
@@ -50,7 +53,7 @@ def complete(coroutine: Coroutine[Any, Any, T]) -> T:
     def run() -> None:
         try:
             results.append(asyncio.run(coroutine))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised below, on the test's own thread
             errors.append(error)
 
     thread = threading.Thread(target=run)
@@ -73,6 +76,17 @@ def run_sql(database_url: str, *statements: str) -> None:
             await connection.close()
 
     complete(run())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: long; run with -m soak, and left out of every other run")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("soak"):
+                item.add_marker(pytest.mark.skip(reason="runs with -m soak"))
 
 
 @pytest.fixture(scope="session")
@@ -182,3 +196,53 @@ def transact(database: Database, vault: Vault, admin: Principal) -> Transact:
         return await database.write(within)
 
     return run
+
+
+@pytest.fixture
+async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that knows nothing of Strongroom."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+class WriteLegacy(Protocol):
+    """Writes a config as older software does, knowing none of our columns; its id."""
+
+    async def __call__(
+        self,
+        key: str,
+        value: Any,
+        *,
+        integration: str | None = None,
+        organization: str | None = None,
+        type: str = "string",
+    ) -> str: ...
+
+
+@pytest.fixture
+def write_legacy(sql: asyncpg.Connection) -> WriteLegacy:
+    """Writes configs as older software does."""
+
+    async def write(
+        key: str,
+        value: Any,
+        *,
+        integration: str | None = None,
+        organization: str | None = None,
+        type: str = "string",
+    ) -> str:
+        id = uuid.uuid4()
+        await sql.execute(
+            "INSERT INTO configs (id, integration_id, organization_id, key, value, config_type, updated_by)"
+            " VALUES ($1, $2, $3, $4, $5, $6, 'legacy@example.com')",
+            id,
+            integration,
+            organization,
+            key,
+            json.dumps({"value": value}),
+            type,
+        )
+        return str(id)
+
+    return write

@@ -53,13 +53,14 @@ async def _alter(database: Database, statement: str, unless: str | None = None) 
 
 async def _tell_legacy(database: Database) -> str:
     async with database.read() as session:
-        rows = await session.rows(text(f"SELECT id FROM configs WHERE legacy ORDER BY id LIMIT {_TOLD}"))
+        rows = await session.rows(_LEGACY, {"limit": _TOLD})
     ids = ", ".join(str(row.id) for row in rows)
     return f"legacy rows were written meanwhile: {ids or 'gone again'}"
 
 
+_LEGACY = text("SELECT id FROM configs WHERE legacy ORDER BY id LIMIT :limit")
 _ADD: Final = f"ALTER TABLE configs ADD CONSTRAINT {CONSTRAINT} CHECK (NOT legacy) NOT VALID"
 _VALIDATE: Final = f"ALTER TABLE configs VALIDATE CONSTRAINT {CONSTRAINT}"
 _DROP: Final = f"ALTER TABLE configs DROP CONSTRAINT IF EXISTS {CONSTRAINT}"
-_IS_THERE: Final = f"SELECT 1 FROM pg_constraint WHERE conname = '{CONSTRAINT}' AND conrelid = 'configs'::regclass"
+_IS_THERE: Final = f"SELECT 1 FROM pg_constraint WHERE conname = '{CONSTRAINT}' AND conrelid = 'configs'::regclass"  # noqa: S608 - constants of ours
 _IS_VALID: Final = f"{_IS_THERE} AND convalidated"

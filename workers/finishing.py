@@ -1,5 +1,6 @@
 """Finishing: exactly one worker takes a run to its last state."""
 
+import logging
 import uuid
 
 from sqlalchemy import text
@@ -9,6 +10,8 @@ from db.runs import finish_cancelling
 from db.sessions import Database
 from workers.ownership import own
 from workers.tasks import Run, Task
+
+_logger = logging.getLogger("strongroom.backfill")
 
 
 async def settle(database: Database, task: Task, run: Run) -> None:
@@ -32,7 +35,8 @@ async def fail(database: Database, run_id: uuid.UUID, error: str) -> None:
 
 async def _finish(database: Database, run_id: uuid.UUID, status: BackfillStatus, error: str | None) -> None:
     parameters = {"run": run_id, "status": status.value, "error": error}
-    await database.write(lambda session: session.execute(_FINISH, parameters))
+    if await database.write(lambda session: session.execute(_FINISH, parameters)):
+        _logger.info("run %s has %s", run_id, status.value)
 
 
 _IS_THROUGH = text("""

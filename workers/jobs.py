@@ -42,7 +42,6 @@ async def look_for_runs(ctx: dict[str, Any]) -> None:
         _logger.warning("looking for runs failed: %s", name_of(error))
 
 
-# Constants of ours only are put into it.
 _WAITING = text(f"""
 SELECT r.id, greatest(least(s.free, :limit), 1) AS bells
 FROM backfill_runs r, LATERAL (
@@ -51,5 +50,5 @@ FROM backfill_runs r, LATERAL (
 ) AS s
 WHERE r.status IN ('enqueued', 'running', 'cancelling')
     AND (NOT r.planned OR s.free > 0 OR s.undone = 0 OR r.status = 'cancelling')
-""")
+""")  # noqa: S608 - constants of ours
 """Not planned yet, slices that nobody works on, or nothing left but to finish."""

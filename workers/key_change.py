@@ -7,7 +7,7 @@ import uuid
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Executable, select, text
 from sqlalchemy.exc import IntegrityError
 
 from db.errors import SealError
@@ -48,7 +48,7 @@ async def _wrap_all_again(database: Database, vault: Vault) -> None:
         after = await database.write(partial(_wrap_again, vault, statement))
 
 
-async def _wrap_again(vault: Vault, statement: Select[Any], session: WriteSession) -> uuid.UUID | None:
+async def _wrap_again(vault: Vault, statement: Executable, session: WriteSession) -> uuid.UUID | None:
     rows = await session.rows(statement)
     wrapped: list[dict[str, Any]] = []
     for row in rows:
@@ -56,7 +56,7 @@ async def _wrap_again(vault: Vault, statement: Select[Any], session: WriteSessio
             wrapped.append(vault.data_keys.wrap_again(row))
         except SealError:
             # Values under it cannot be opened either: the run will name them.
-            _logger.error("data key %s does not open and stays as it is", row.id)
+            _logger.warning("data key %s does not open and stays as it is", row.id)
     if wrapped:
         await session.execute(_REWRAP, wrapped)
     return rows[-1].id if rows else None
@@ -72,7 +72,7 @@ async def _replace_all(database: Database, vault: Vault) -> None:
         pass
 
 
-async def _replace(vault: Vault, statement: Select[Any], session: WriteSession) -> bool:
+async def _replace(vault: Vault, statement: Executable, session: WriteSession) -> bool:
     scopes = [row.organization_id for row in await session.rows(statement)]
     if scopes:
         await vault.data_keys.rotate(session, scopes)
@@ -84,7 +84,7 @@ async def _outlast_transactions(database: Database) -> None:
     async with database.read() as session:
         moment = await session.scalar(_MOMENT)
         end = time.monotonic() + _PATIENCE
-        while time.monotonic() < end and await session.scalar(_OLDER, {"moment": moment}):
+        while time.monotonic() < end and await session.scalar(_OLDER, {"moment": moment}):  # noqa: ASYNC110
             await asyncio.sleep(_NAP)
 
 
@@ -103,4 +103,4 @@ DELETE FROM data_keys k WHERE NOT k.active
     AND NOT EXISTS (SELECT 1 FROM configs c WHERE c.data_key_id = k.id)
     AND NOT EXISTS (SELECT 1 FROM config_history h WHERE h.data_key_id = k.id)
     AND k.retired_at < coalesce((SELECT min(xact_start) {_OTHERS}), clock_timestamp())
-""")
+""")  # noqa: S608 - constants of ours

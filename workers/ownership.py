@@ -1,7 +1,7 @@
 """Work on a run that one worker at a time may do: planning it, and finishing it."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -11,7 +11,7 @@ from db.sessions import Database
 
 
 @asynccontextmanager
-async def own(database: Database, run_id: uuid.UUID) -> AsyncIterator[bool]:
+async def own(database: Database, run_id: uuid.UUID) -> AsyncGenerator[bool]:
     """Own a run while the context lasts; False where somebody else does. PostgreSQL frees it if we are killed.
 
     The lock belongs to a session, not to a transaction: no old snapshot stays open beside what is done.

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Integer, Select, case, cast, func, insert, literal, null, select, update
+from sqlalchemy import Insert, Integer, case, cast, func, insert, literal, null, select, update
 
 from db.models import BackfillRun, BackfillSlice
 from db.sessions import Database, WriteSession
@@ -36,26 +36,21 @@ async def _cut(session: WriteSession, task: Task, run: Run) -> None:
     await session.execute(done)
 
 
-def _insert_slices(task: Task, run: Run, source: Source, number: int) -> object:
+def _insert_slices(task: Task, run: Run, source: Source, number: int) -> Insert:
     """The slices of one table. The first has no lower end and the last no upper one: they hold what comes, too."""
     rows = task.candidates(source, run).subquery()
     place = func.row_number().over(order_by=rows.c.id)
     numbered = select(rows.c.id, place.label("place"), func.count().over().label("total")).subquery()
-    ends = select(numbered).where((numbered.c.place % SLICE_ROWS == 0) | (numbered.c.place == numbered.c.total))
-    return insert(BackfillSlice).from_select(
-        ["run_id", "number", "source", "lower", "upper", "total"], _bounds(run, source, number, ends)
-    )
-
-
-def _bounds(run: Run, source: Source, number: int, ends: Select[tuple[object, ...]]) -> Select[tuple[object, ...]]:
-    end = ends.subquery()
-    in_order = {"order_by": end.c.place}
-    before = func.coalesce(func.lag(end.c.place).over(**in_order), 0)
-    return select(
+    is_end = (numbered.c.place % SLICE_ROWS == 0) | (numbered.c.place == numbered.c.total)
+    end = select(numbered).where(is_end).subquery()
+    before = func.coalesce(func.lag(end.c.place).over(order_by=end.c.place), 0)
+    slices = select(
         literal(run.id),
-        cast(number + func.row_number().over(**in_order), Integer),
+        cast(number + func.row_number().over(order_by=end.c.place), Integer),
         literal(source.value),
-        func.lag(end.c.id).over(**in_order),
+        func.lag(end.c.id).over(order_by=end.c.place),
         case((end.c.place == end.c.total, null()), else_=end.c.id),
         cast(end.c.place - before, Integer),
     )
+    columns = ["run_id", "number", "source", "lower", "upper", "total"]
+    return insert(BackfillSlice).from_select(columns, slices)

@@ -60,19 +60,21 @@ _OF_ITS_SCHEMA = and_(SchemaField.integration_id == Config.integration_id, Schem
 
 
 def _is_unsettled() -> Any:
-    return or_(Config.legacy, and_(Config.field_id.is_(None), SchemaField.id.is_not(None)))
+    """Written as the predicate of ix_configs_unsettled, narrowed to what has a field that it is not tied to."""
+    loose = or_(Config.legacy, Config.field_id.is_(None))
+    return and_(loose, or_(Config.legacy, SchemaField.id.is_not(None)))
 
 
 async def _lock(batch: Batch) -> list[StoredConfig]:
     """The batch's rows that are still to be done, locked, beside the schema that holds until we commit."""
     session = batch.transaction.session
-    of_batch = select(Config.integration_id).where(Config.id.in_(batch.ids))
+    of_batch = select(Config.integration_id).where(batch.rows)
     await session.rows(
         select(Integration.id).where(Integration.id.in_(of_batch)).order_by(Integration.id).with_for_update(read=True)
     )
     statement = (
         select_stored()
-        .where(Config.id.in_(batch.ids), _is_unsettled())
+        .where(batch.rows, _is_unsettled())
         .order_by(Config.integration_id, Config.organization_id, Config.key)
         .with_for_update(of=Config)
     )

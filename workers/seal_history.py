@@ -33,7 +33,7 @@ async def work(batch: Batch) -> Counts:
 
 async def _seal(batch: Batch) -> None:
     session = batch.transaction.session
-    statement = select_history().where(ConfigVersion.id.in_(batch.ids), ConfigVersion.sealed.is_(None))
+    statement = select_history().where(batch.rows, ConfigVersion.sealed.is_(None))
     locked = statement.order_by(ConfigVersion.id).with_for_update()
     entries = [PastValue(*row) for row in await session.rows(locked)]
     sealers = await batch.transaction.sealers(entry.organization_id for entry in entries)

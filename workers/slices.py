@@ -127,7 +127,7 @@ WHERE run_id = :run AND number = (
     ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING number, source
-""")
+""")  # noqa: S608 - constants of ours
 
 _RELEASE = text("UPDATE backfill_slices SET claimed_by = NULL WHERE run_id = :run AND claimed_by = :owner")
 

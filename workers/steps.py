@@ -68,7 +68,6 @@ class Steps:
 
     async def _overcome(self, error: Exception) -> bool:
         """Try again; then ever smaller batches; then leave the one row at fault as it is."""
-        _logger.warning("run %s: a batch of %d raised %s", self._held.run.id, self._pace.size, name_of(error))
         if self._retried < len(_RETRIES):
             await asyncio.sleep(_RETRIES[self._retried])
             self._retried += 1
@@ -77,6 +76,7 @@ class Steps:
             self._pace.fail()
             return False
         reason = f"raised {name_of(error)}"
+        _logger.warning("run %s: a row %s", self._held.run.id, reason)
         step = await self._database.write(lambda session: self._skip_row(session, reason))
         self._set_aside += step.rows
         if self._worked == 0 and (step.done or self._set_aside >= _HOPELESS):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Select, Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, Select, text
 
 from db.access import Principal
+from db.arrays import among
 from db.models import BackfillKind, BackfillStatus, Config, ConfigVersion
 from db.sessions import Database
 from db.vault import Transaction, Vault
@@ -64,6 +64,11 @@ class Batch:
     run: Run
     source: Source
     ids: Sequence[uuid.UUID]
+
+    @property
+    def rows(self) -> ColumnElement[bool]:
+        """The condition for the batch's rows: one prepared statement, however many they are."""
+        return among(self.source.model.id, self.ids)
 
 
 class Task(Protocol):
@@ -121,7 +126,7 @@ _ADD_FINDINGS = text("""
 INSERT INTO backfill_findings (run_id, config_id, reason)
 SELECT :run, u.id, u.reason FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS varchar[])) AS u (id, reason)
 ON CONFLICT (run_id, config_id) DO UPDATE SET reason = excluded.reason
-""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+""")
 
 _FINDINGS = text("""
 SELECT config_id, reason, count(*) OVER () AS total FROM backfill_findings

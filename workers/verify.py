@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from sqlalchemy import Select, and_, select
 
+from db.arrays import among
 from db.crypto.sealing import DataKey, Place
 from db.errors import SealError
 from db.history import PastValue, select_history
-from db.models import Config, ConfigField, ConfigVersion, QuarantinedConfig
+from db.models import ConfigField, ConfigVersion, QuarantinedConfig
 from db.sessions import Database
 from db.stored import StoredConfig, select_stored, stored, wrap
 from db.values import ConfigType, Unfit, coerce, dump, is_empty
@@ -55,9 +56,9 @@ class Verify:
 
 async def _look_at_configs(batch: Batch) -> Counts:
     session = batch.transaction.session
-    rows = [stored(row) for row in await session.rows(select_stored().where(Config.id.in_(batch.ids)))]
+    rows = [stored(row) for row in await session.rows(select_stored().where(batch.rows))]
     quarantine = select(QuarantinedConfig.config_id, QuarantinedConfig.reason)
-    of_batch = quarantine.where(QuarantinedConfig.config_id.in_(batch.ids))
+    of_batch = quarantine.where(among(QuarantinedConfig.config_id, batch.ids))
     reasons = {row.config_id: row.reason for row in await session.rows(of_batch)}
     ids = {row.data_key_id for row in rows if row.data_key_id is not None}
     keys = await batch.transaction.vault.data_keys.find(session, ids)
@@ -69,12 +70,17 @@ async def _look_at_history(batch: Batch) -> Counts:
     session = batch.transaction.session
     field_of = and_(ConfigField.integration_id == ConfigVersion.integration_id, ConfigField.key == ConfigVersion.key)
     statement = select_history().add_columns(ConfigField.field_type).outerjoin(ConfigField, field_of)
-    rows = await session.rows(statement.where(ConfigVersion.id.in_(batch.ids)))
-    entries = [(PastValue(*row[:-1]), row[-1]) for row in rows]
+    rows = await session.rows(statement.where(batch.rows))
+    entries = [_entry_and_type(*row) for row in rows]
     ids = {entry.data_key_id for entry, _ in entries if entry.data_key_id is not None}
     keys = await batch.transaction.vault.data_keys.find(session, ids)
     faults = {entry.id: _past_fault(entry, current, keys) for entry, current in entries}
     return await _report(batch, faults, skipped=sum(entry.undecided for entry, _ in entries))
+
+
+def _entry_and_type(*columns: Any) -> tuple[PastValue, ConfigType | None]:
+    *entry, current = columns
+    return PastValue(*entry), current
 
 
 async def _report(batch: Batch, faults: Mapping[uuid.UUID, str | None], skipped: int = 0) -> Counts:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import os
-from collections.abc import AsyncIterator, Mapping
+import signal
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -27,6 +27,11 @@ _TIMEOUT: Final = 55
 """Seconds of a job, at most. arq keeps a dead job's key for ten seconds longer."""
 
 _LOOKS_EVERY: Final = 2
+_LOOP_CANCELS_EVERY: Final = 0.1
+_JOB_CANCELS_EVERY: Final = 2.0
+"""Seconds; a job is busy giving its slice back."""
+
+_logger = logging.getLogger("strongroom.worker")
 
 
 async def run(environ: Mapping[str, str]) -> None:
@@ -36,12 +41,13 @@ async def run(environ: Mapping[str, str]) -> None:
     await check_postgres(database_url)
     await check_redis(redis_url)
     async with open_parts(settings, database_url) as (database, vault):
-        worker = make_worker(redis_url, database, vault)
-        await _run(worker)
+        stop = asyncio.Event()
+        _heed_signals(stop)
+        await work(make_worker(redis_url, database, vault), stop)
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[tuple[Database, Vault]]:
+async def open_parts(settings: Settings, database_url: str) -> AsyncGenerator[tuple[Database, Vault]]:
     """The database, once it is migrated, and the vault, once its keyring opens what is there."""
     database = Database(database_url)
     try:
@@ -57,14 +63,18 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncIterator[tup
 
 def make_worker(redis_url: str, database: Database, vault: Vault, **options: Any) -> Worker:
     """An arq worker with our jobs, that writes and reads JSON and keeps no results."""
+    options = {"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10} | options
     return Worker(
         functions=[func(work_on_run, name=WORK, timeout=_TIMEOUT, max_tries=3, keep_result=0)],
         cron_jobs=[make_clock()],
         redis_pool=connect(redis_url),
         ctx={"database": database, "engine": Engine(database, vault)},
-        **{"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10}
-        | {"job_timeout": _TIMEOUT, "keep_result": 0, "job_serializer": serialize, "job_deserializer": deserialize}
-        | options,
+        job_timeout=_TIMEOUT,
+        keep_result=0,
+        handle_signals=False,
+        job_serializer=serialize,
+        job_deserializer=deserialize,
+        **options,
     )
 
 
@@ -82,29 +92,47 @@ def _require_urls(settings: Settings) -> tuple[str, str]:
     return settings.database_url, settings.redis_url
 
 
-async def _run(worker: Worker) -> None:
-    """Run arq's loop. A signal cancels its jobs, which give their slices back, and then the loop itself."""
+async def work(worker: Worker, stop: asyncio.Event) -> None:
+    """Run arq's loop until it is told to stop. Raises SettingsError when Redis goes away."""
+    running, stopping = asyncio.ensure_future(worker.async_run()), asyncio.ensure_future(stop.wait())
     try:
-        await worker.async_run()
-    except asyncio.CancelledError:
-        if worker.main_task is None or not worker.main_task.cancelled():
-            raise
-    except (RedisError, OSError) as error:
-        raise SettingsError(f"Redis does not answer any more: {type(error).__name__}") from None
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        await _end(running, stopping, every=_LOOP_CANCELS_EVERY)
         await _close(worker)
+    if not running.cancelled() and (error := running.exception()) is not None:
+        raise SettingsError(f"Redis does not answer any more: {type(error).__name__}")
 
 
 async def _close(worker: Worker) -> None:
+    """End a worker's jobs, which give their slices back, and its connections.
+
+    Not arq's own close: that one asks redis-py for what it has deprecated, and gives up at the first job's error.
+    """
+    await _end(*worker.tasks.values(), every=_JOB_CANCELS_EVERY)
     try:
-        await worker.close()
+        await worker.pool.delete(worker.health_check_key)
+        await worker.pool.aclose(close_connection_pool=True)
     except (RedisError, OSError) as error:
-        logging.getLogger("strongroom.worker").warning("closing Redis failed: %s", type(error).__name__)
+        _logger.warning("closing Redis failed: %s", type(error).__name__)
+
+
+async def _end(*tasks: asyncio.Future[Any], every: float) -> None:
+    """Cancel tasks until they end: a cancellation that meets the end of a timeout inside arq or redis-py is lost."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=every)
+
+
+def _heed_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 def configure_logs() -> None:
-    """One line an event to standard error. arq logs each job's start and end, and with it the run's id."""
-    logging.basicConfig(
-        level=os.environ.get("STRONGROOM_LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("arq").setLevel(logging.WARNING)
+    """One line an event to standard error. arq would log each job, and Alembic that it has nothing to do."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    for name in ("arq", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -101,6 +101,7 @@ _OTHER_WEIGHTS: Final[Mapping[Kind, float]] = {Kind.TYPED: 1}
 _NAMED: Final[Sequence[tuple[str, uuid.UUID | None, str, Kind, JSON]]] = [
     ("jira", None, "start_date", Kind.TYPED, "2025-01-01T00:00:00Z"),
     ("jira", None, "render_fields", Kind.AS_TEXT, True),
+    ("jira", None, "additional_fields", Kind.TYPED, ["customfield_10011"]),
     ("jira", NORTHWIND, "api_token", Kind.FERNET_BASE64, "demo-jira-token-of-northwind"),
     ("jira", NORTHWIND, "domain", Kind.TYPED, "northwind.example.com"),
     ("jira", NORTHWIND, "email", Kind.TYPED, "integration@northwind.example.com"),
@@ -112,6 +113,7 @@ _NAMED: Final[Sequence[tuple[str, uuid.UUID | None, str, Kind, JSON]]] = [
     ("jira", FJORD, "email", Kind.EMPTY, ""),
     ("freshdesk", CEDAR, "api_key", Kind.LOST_KEY, "demo-freshdesk-key-of-cedar"),
     ("sftp", DRIFTWOOD, "port", Kind.UNFIT, "twenty-two"),
+    ("sftp", None, "file_types", Kind.TYPED, "csv"),
     ("postgres", EMBER, "password", Kind.NUMBER, 891072345),
     ("postgres", FJORD, "ssl_mode.client_key", Kind.OBJECT, {"pem": "demo-client-key", "rotation": 1}),
     (DELETED, BOREALIS, "url", Kind.TYPED, "https://borealis.example.com/crm"),

@@ -99,7 +99,9 @@ class ConfigVersion(Base):
     integration_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("integrations.id", ondelete="CASCADE")
     )
-    organization_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    organization_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("organizations.id", ondelete="CASCADE")
+    )
     key: Mapped[str] = mapped_column(String(255))
     version: Mapped[int]
     config_type: Mapped[ConfigType] = mapped_column(CONFIG_TYPE)

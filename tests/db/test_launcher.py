@@ -7,9 +7,8 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -37,11 +36,6 @@ FOLDERS = {"PostgreSQL": "postgres", "Valkey": "valkey"}
 FAILING = "raise SystemExit(3)\n"
 
 
-@dataclass
-class Token:
-    admin_token: str | None
-
-
 @pytest.fixture
 def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp"))
@@ -56,8 +50,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def prepare(settings: Settings, database_url: str) -> Token:
-    return Token("made-just-now")
+async def prepare(settings: Settings, database_url: str, tell: Callable[[str], None]) -> None:
+    tell("made-just-now")
 
 
 def make_launcher(home: Path, port: int, *, api: str = API, environ: Mapping[str, str] | None = None) -> Launcher:
@@ -151,10 +145,9 @@ async def test_stopped_while_preparing(home: Path, free_port: int):
     launcher = make_launcher(home, free_port)
     begun = asyncio.Event()
 
-    async def hang(settings: Settings, database_url: str) -> Token:
+    async def hang(settings: Settings, database_url: str, tell: Callable[[str], None]) -> None:
         begun.set()
         await asyncio.sleep(600)
-        return Token(None)
 
     launcher.prepare = hang
     async with running(launcher) as task:

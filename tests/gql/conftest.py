@@ -5,7 +5,7 @@ client                     an `ApiClient` of the admin
 tables                     `await tables()`: all that the database holds
 """
 
-import base64
+import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -67,12 +67,16 @@ class ApiClient:
     async def send(self, query: str, **variables: Any) -> Answer:
         """Send a document, or one of the contract's operations by its name."""
         body = {"query": OPERATIONS.get(query, query), "variables": variables}
-        return await self.post(body)
+        accept = "text/event-stream" if query.startswith("subscription") else "*/*"
+        return await self.post(body, accept=accept)
 
-    async def post(self, body: Any, **options: Any) -> Answer:
-        """Send a body."""
-        response = await self._http.post("/graphql", json=body, headers=self._headers, **options)
-        answer = response.json()
+    async def post(self, body: Any, *, accept: str = "*/*", **options: Any) -> Answer:
+        """Send a body: bytes as they are, anything else as JSON. Of a stream of events, the first is the answer."""
+        headers = {"content-type": "application/json", "accept": accept, **self._headers}
+        content = body if isinstance(body, bytes) else json.dumps(body)
+        response = await self._http.post("/graphql", content=content, headers=headers, **options)
+        _, found, event = response.text.partition("event: next\ndata: ")
+        answer = json.loads(event.partition("\n")[0]) if found else response.json()
         return Answer(response.status_code, answer.get("data"), answer.get("errors", []), response.text)
 
     async def run(self, query: str, **variables: Any) -> dict[str, Any]:
@@ -187,7 +191,7 @@ async def world(client: ApiClient) -> World:
 
 @pytest.fixture
 def tables(database: Database) -> Callable[[], Awaitable[dict[str, list[str]]]]:
-    """`await tables()` is all that the database holds, to be compared with what it held before."""
+    """All that the database holds, by `await tables()`, to be compared with what it held before."""
 
     async def read() -> dict[str, list[str]]:
         async with database.engine.connect() as connection:
@@ -200,17 +204,13 @@ def tables(database: Database) -> Callable[[], Awaitable[dict[str, list[str]]]]:
     return read
 
 
-LEGACY_TOKEN = base64.urlsafe_b64encode(b"\x80" + bytes(8) + bytes(16) + bytes(16) + bytes(32)).decode()
-"""Has the structure of a Fernet token; no key opens it."""
-
-
 @pytest.fixture
 async def estate(client: ApiClient, api: Api) -> dict[str, str]:
     """The world of tenancy.txt: the ids of what is in it, and its callers' tokens, by name."""
     at = {"A": str(uuid.uuid4()), "B": str(uuid.uuid4())}
     for name in "AB":
         await client.run("CreateOrganization", input={"id": at[name], "name": f"organization {name}"})
-    keys = {"api_key": "SECRET", "url": "STRING", "port": "INT", "old": "SECRET"}
+    keys = {"api_key": "SECRET", "url": "STRING", "port": "INT", "old": "INT"}
     for name, product, fields in (("I", "halo", keys), ("J", "ninja", {"token": "SECRET"})):
         schema = [{"key": key, "type": type} for key, type in fields.items()]
         made = await client.run("CreateIntegration", input={"name": product, "configSchema": schema})
@@ -248,7 +248,7 @@ async def _plant_quarantine(api: Api, at: dict[str, str]) -> dict[str, str]:
     ids = {"run": str(uuid.uuid4()), "quarantined": str(uuid.uuid4()), "b_quarantined": str(uuid.uuid4())}
     plant = text("""
         INSERT INTO configs (id, integration_id, organization_id, key, config_type, value, updated_by)
-        VALUES (:id, :integration, :organization, 'old', 'string', jsonb_build_object('value', CAST(:token AS text)), 'x')
+        VALUES (:id, :integration, :organization, 'old', 'string', '{"value": "many"}', 'x')
     """)
     run = text("""
         INSERT INTO backfill_runs (id, kind, status, dry_run, started_by)
@@ -261,7 +261,7 @@ async def _plant_quarantine(api: Api, at: dict[str, str]) -> dict[str, str]:
         await transaction.session.execute(run, {"run": run_id})
         for id, owner in ((ids["quarantined"], at["A"]), (ids["b_quarantined"], at["B"])):
             row = {"id": uuid.UUID(id), "integration": uuid.UUID(at["I"]), "organization": uuid.UUID(owner)}
-            await transaction.session.execute(plant, row | {"token": LEGACY_TOKEN})
+            await transaction.session.execute(plant, row)
             await transaction.session.execute(quarantine, {"id": row["id"], "run": run_id})
 
     await api.transact(insert)

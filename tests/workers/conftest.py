@@ -1,8 +1,12 @@
 """Runs through the real engine, on the rows of tests/data/legacy.sql or on planted ones."""
 
+import base64
 import json
+import os
+import subprocess
+import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +15,9 @@ import pytest
 from arq import Worker
 
 from db.access import Principal
+from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.models import BackfillKind
-from db.queue import Queue
 from db.runs import RunRow, find_run, start_backfill
 from db.sessions import Database
 from db.upgrade import upgrade
@@ -21,7 +25,8 @@ from db.vault import Vault
 from workers.engine import Engine
 from workers.worker import make_worker
 
-DATA = Path(__file__).parent.parent / "data"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
 
 
 class Backfill(Protocol):
@@ -40,6 +45,18 @@ def expected() -> dict[str, Any]:
 def legacy_keys(expected: dict[str, Any]) -> LegacyKeys:
     """The keys that legacy.sql was written with."""
     return LegacyKeys.from_settings((), expected["secretKey"], expected["salt"], expected["info"])
+
+
+@pytest.fixture
+def root_keys() -> str:
+    """The root keyring's text, for processes that get it by their environment."""
+    return f"root-1:{base64.b64encode(os.urandom(32)).decode()}"
+
+
+@pytest.fixture
+def root_keyring(root_keys: str) -> RootKeyring:
+    """The same keyring, in this process."""
+    return RootKeyring.parse(root_keys)
 
 
 @pytest.fixture
@@ -82,11 +99,9 @@ def see(database: Database, admin: Principal) -> Callable[[uuid.UUID], Awaitable
 
 
 @pytest.fixture
-async def worker(redis_url: str, database: Database, vault: Vault, queue: Queue) -> AsyncIterator[Worker]:
-    """An arq worker in this process, not started."""
-    worker = make_worker(redis_url, database, vault, handle_signals=False)
-    yield worker
-    await worker.close()
+async def worker(redis_url: str, database: Database, vault: Vault) -> Worker:
+    """An arq worker for this process, not started."""
+    return make_worker(redis_url, database, vault)
 
 
 @pytest.fixture
@@ -97,3 +112,34 @@ async def legacy_rows(database_url: str, request: pytest.FixtureRequest) -> None
     await connection.execute((DATA / "legacy.sql").read_text())
     await connection.close()
     await upgrade(database_url)
+
+
+class Process(subprocess.Popen[bytes]):
+    """A worker process, and where its log is."""
+
+    log: Path
+
+
+@pytest.fixture
+def start_worker(database_url: str, redis_url: str, root_keys: str, tmp_path: Path) -> Iterator[Callable[[], Process]]:
+    """Starts `python -m workers`; whatever still runs afterwards is killed."""
+    started: list[Process] = []
+    environ = {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "STRONGROOM_HOME": str(tmp_path / "home"),
+        "STRONGROOM_ROOT_KEYS": root_keys,
+    }
+
+    def start() -> Process:
+        with (tmp_path / "worker.log").open("ab") as log:
+            process = Process([sys.executable, "-m", "workers"], cwd=ROOT, env=environ, stdout=log, stderr=log)
+        process.log = tmp_path / "worker.log"
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()

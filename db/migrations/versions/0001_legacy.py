@@ -1,7 +1,9 @@
 """The legacy shape: made in an empty database, adopted in one that holds it already."""
 
 from alembic import op
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
+
+from db.errors import SettingsError
 
 revision = "0001"
 down_revision = None
@@ -9,12 +11,22 @@ branch_labels = None
 depends_on = None
 
 SHAPE = {
-    "organizations": {"id", "name", "created_by"},
-    "integrations": {"id", "name", "is_deleted"},
-    "integration_config_schema": {"id", "integration_id", "key", "type", "required", "options", "position"},
-    "integration_mappings": {"id", "integration_id", "organization_id", "entity_id", "entity_name"},
-    "configs": {"id", "organization_id", "integration_id", "key", "value", "config_type", "updated_by"},
+    "organizations": "id name created_by",
+    "integrations": "id name is_deleted created_at updated_at",
+    "integration_config_schema": "id integration_id key type required description options position created_at "
+    "updated_at",
+    "integration_mappings": "id integration_id organization_id entity_id entity_name created_at updated_at",
+    "configs": "id organization_id integration_id key value config_type description created_at updated_at updated_by "
+    "config_schema_id",
 }
+"""What this software reads and writes of the legacy tables."""
+
+TYPES = ("string", "int", "bool", "json", "secret")
+
+LABELS = """
+SELECT e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+WHERE t.typname = 'config_type' AND pg_type_is_visible(t.oid)
+"""
 
 DDL = """
 CREATE TYPE config_type AS ENUM ('string', 'int', 'bool', 'json', 'secret');
@@ -103,14 +115,18 @@ def upgrade() -> None:
     """Make the legacy tables where there are none; where there are, check their columns and touch nothing."""
     inspector = inspect(op.get_bind())
     present = set(inspector.get_table_names()) & set(SHAPE)
-    if not present:
+    labels = op.get_bind().execute(text(LABELS)).scalars().all()
+    if not present and not labels:
         for statement in DDL.split(";\n"):
             if statement.strip():
                 op.execute(statement)
         return
+    faults = [] if set(TYPES) <= set(labels) else ["the type config_type lacks labels, or is not there"]
     for table, columns in SHAPE.items():
         have = {column["name"] for column in inspector.get_columns(table)} if table in present else set[str]()
-        if columns - have:
-            raise RuntimeError(
-                f"cannot adopt this database: table {table} lacks {', '.join(sorted(columns - have))}"
-            )
+        lacking = [column for column in columns.split() if column not in have]
+        if lacking:
+            told = f"lacks {', '.join(lacking)}" if have else "is not there"
+            faults.append(f"table {table} {told}")
+    if faults:
+        raise SettingsError(f"cannot adopt this database: {'; '.join(faults)}")

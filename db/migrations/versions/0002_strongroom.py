@@ -78,7 +78,7 @@ CREATE INDEX ix_configs_organization_id ON configs (organization_id, key, id);
 CREATE INDEX ix_configs_integration_key ON configs (integration_id, key, id);
 CREATE INDEX ix_configs_field_id ON configs (field_id);
 CREATE INDEX ix_configs_data_key_id ON configs (data_key_id);
-CREATE INDEX ix_configs_legacy ON configs (id) WHERE legacy;
+CREATE INDEX ix_configs_unsettled ON configs (id) WHERE legacy OR field_id IS NULL;
 CREATE TABLE config_history (
     id uuid PRIMARY KEY,
     integration_id uuid REFERENCES integrations (id) ON UPDATE CASCADE ON DELETE CASCADE,

@@ -266,7 +266,7 @@ def test_load_refuses_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_keys_are_never_shown() -> None:
-    """repr and str show ids alone; pickling and copying are refused."""
+    """Repr and str show ids alone; pickling and copying are refused."""
     keyring = ring()
     assert repr(keyring) == str(keyring) == "RootKeyring(new, old)"
     for leave in (pickle.dumps, copy.copy, copy.deepcopy):

@@ -245,7 +245,7 @@ def test_only_whole_keys(length: int) -> None:
 
 
 def test_data_key_is_never_shown() -> None:
-    """repr and str show the id alone; pickling and copying are refused."""
+    """Repr and str show the id alone; pickling and copying are refused."""
     assert repr(key()) == str(key()) == f"DataKey({KEY_ID})"
     for leave in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="never pickled"):

@@ -1,0 +1,145 @@
+"""What runs tell of themselves: their progress, their lists, and the rows that they left alone."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, func, select, text
+
+from db import access
+from db.access import Permission, Principal
+from db.errors import NotFound
+from db.models import BackfillKind, BackfillRun, BackfillSlice, BackfillStatus, Config, QuarantinedConfig
+from db.pages import Order, Page, read_page
+from db.sessions import ReadSession
+
+ORDER: Final = Order("backfill runs", (BackfillRun.created_at, BackfillRun.id), (datetime, uuid.UUID), descending=True)
+QUARANTINE_ORDER: Final = Order(
+    "quarantine", (QuarantinedConfig.since, QuarantinedConfig.config_id), (datetime, uuid.UUID)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run with its progress, summed over its slices."""
+
+    id: uuid.UUID
+    kind: BackfillKind
+    status: BackfillStatus
+    dry_run: bool
+    total: int
+    processed: int
+    changed: int
+    skipped: int
+    quarantined: int
+    rows_per_second: float | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    started_by: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A row that a run left alone, and why."""
+
+    config_id: uuid.UUID
+    reason: str
+    since: datetime
+    run_id: uuid.UUID
+
+
+async def find_run(session: ReadSession, principal: Principal, id: uuid.UUID) -> RunRow:
+    """The run with this id. Raises NotFound."""
+    _require_operator(principal)
+    return await read_run(session, id)
+
+
+async def list_runs(session: ReadSession, principal: Principal, first: int, after: str | None) -> Page[RunRow]:
+    """One page of runs, newest first."""
+    _require_operator(principal)
+    return await read_page(session, _select_runs(), ORDER, first, after, _run)
+
+
+async def list_quarantine(
+    session: ReadSession, principal: Principal, first: int, after: str | None
+) -> Page[QuarantinedRow]:
+    """One page of the quarantined rows that a caller sees, longest there first."""
+    principal.require(Permission.BACKFILL_RUN, Permission.CONFIG_READ)
+    statement = (
+        select(
+            QuarantinedConfig.config_id,
+            QuarantinedConfig.reason,
+            QuarantinedConfig.since,
+            QuarantinedConfig.run_id,
+        )
+        .join(Config, Config.id == QuarantinedConfig.config_id)
+        .where(access.configs_of(principal))
+    )
+    return await read_page(session, statement, QUARANTINE_ORDER, first, after, lambda row: QuarantinedRow(*row))
+
+
+async def read_run(session: ReadSession, id: uuid.UUID) -> RunRow:
+    """The run with this id, whoever asks. Raises NotFound."""
+    row = await session.first(_select_runs().where(BackfillRun.id == id))
+    if row is None:
+        raise NotFound("backfill run")
+    return _run(row)
+
+
+def _require_operator(principal: Principal) -> None:
+    principal.require(Permission.BACKFILL_RUN)
+    principal.require_unlimited()
+
+
+def _select_runs() -> Select[*tuple[Any, ...]]:
+    sums = (
+        select(
+            *(
+                func.coalesce(func.sum(column), 0).label(column.key)
+                for column in (
+                    BackfillSlice.total,
+                    BackfillSlice.processed,
+                    BackfillSlice.changed,
+                    BackfillSlice.skipped,
+                    BackfillSlice.quarantined,
+                )
+            )
+        )
+        .where(BackfillSlice.run_id == BackfillRun.id)
+        .lateral("sums")
+    )
+    seconds = func.extract("epoch", func.coalesce(BackfillRun.finished_at, func.now()) - BackfillRun.started_at)
+    return select(
+        BackfillRun.id,
+        BackfillRun.kind,
+        BackfillRun.status,
+        BackfillRun.dry_run,
+        BackfillRun.started_at,
+        BackfillRun.finished_at,
+        BackfillRun.started_by,
+        BackfillRun.error,
+        BackfillRun.created_at,
+        (sums.c.processed / func.nullif(seconds, 0)).label("rate"),
+        sums,
+    ).join(sums, text("true"))
+
+
+def _run(row: Row[Any]) -> RunRow:
+    return RunRow(
+        id=row.id,
+        kind=BackfillKind(row.kind),
+        status=BackfillStatus(row.status),
+        dry_run=row.dry_run,
+        total=int(row.total),
+        processed=int(row.processed),
+        changed=int(row.changed),
+        skipped=int(row.skipped),
+        quarantined=int(row.quarantined),
+        rows_per_second=None if row.rate is None else float(row.rate),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        started_by=row.started_by,
+        error=row.error,
+    )

@@ -1,0 +1,201 @@
+"""Tokens in the database: their shape, the admin's, the comparison, and what an authenticator remembers."""
+
+import hashlib
+import hmac
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db import tokens
+from db.access import Permission, Principal
+from db.errors import Unauthenticated
+from db.tokens import (
+    Authenticator,
+    NewToken,
+    check_expiry,
+    create_token,
+    generate_token,
+    has_admin_token,
+    hash_token,
+    replace_admin_token,
+    revoke_token,
+    within,
+)
+
+
+def test_tokens_are_random_and_recognizable() -> None:
+    """A token is a prefix that scanners know and 256 random bits; no two are alike."""
+    made = {generate_token() for _ in range(200)}
+    assert len(made) == 200
+    assert all(re.fullmatch(r"srt_[A-Za-z0-9_-]{43}", token) for token in made)
+
+
+async def test_only_the_hash_is_stored(sql, transact) -> None:
+    """The table holds the SHA-256 of a token and nothing that it could be told from."""
+    id, token = await transact(lambda transaction: create_token(transaction, NewToken("x", ["config:read"])))
+    row = await sql.fetchrow("SELECT * FROM tokens WHERE id = $1", id)
+    assert row["secret_hash"] == hashlib.sha256(token.encode()).digest() == hash_token(token)
+    assert token not in repr(dict(row))
+
+
+async def test_the_comparison_takes_constant_time(database, transact, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the database found is compared with what was asked for by hmac.compare_digest, and that decides."""
+    _, token = await transact(lambda transaction: create_token(transaction, NewToken("x", ["config:read"])))
+    compared: list[tuple[Any, Any]] = []
+
+    def compare(ours: Any, theirs: Any) -> bool:
+        compared.append((ours, theirs))
+        return False
+
+    monkeypatch.setattr(tokens.hmac, "compare_digest", compare)
+    async with database.read() as session:
+        with pytest.raises(Unauthenticated):
+            await Authenticator().authenticate(session, token)
+    assert compared == [(hash_token(token), hash_token(token))]
+    assert hmac is tokens.hmac
+
+
+@pytest.mark.parametrize("token", ["", "x", "x" * 31, "x" * 513, "é" * 40, "srt_" + "a" * 43])
+async def test_what_is_no_token(database, token: str) -> None:
+    """Anything but a stored token is refused with one text, whatever is wrong with it."""
+    async with database.read() as session:
+        with pytest.raises(Unauthenticated, match=r"^a valid bearer token is needed$"):
+            await Authenticator().authenticate(session, token)
+
+
+async def test_a_new_admin_token_replaces_the_old_one(database, transact) -> None:
+    """At most one admin token holds: the one that was set last."""
+    first, second = generate_token(), generate_token()
+    async with database.read() as session:
+        assert await has_admin_token(session) is False
+        await transact(lambda transaction: replace_admin_token(transaction, first))
+        assert (await Authenticator().authenticate(session, first)).permissions == frozenset(Permission)
+        await transact(lambda transaction: replace_admin_token(transaction, second))
+        assert await has_admin_token(session) is True
+        assert (await Authenticator().authenticate(session, second)).name == "admin"
+        with pytest.raises(Unauthenticated):
+            await Authenticator().authenticate(session, first)
+
+
+async def test_the_same_admin_token_again_changes_nothing(database, sql, transact) -> None:
+    """A start with the token of the last start keeps it, with its id: what it did stays its own."""
+    token = generate_token()
+    await transact(lambda transaction: replace_admin_token(transaction, token))
+    before = await sql.fetch("SELECT id, secret_hash, permissions, revoked_at FROM tokens")
+    await transact(lambda transaction: replace_admin_token(transaction, token))
+    assert await sql.fetch("SELECT id, secret_hash, permissions, revoked_at FROM tokens") == before
+
+
+async def test_a_start_survives_a_revoked_admin_token(database, transact, admin) -> None:
+    """Setting an admin token that was revoked is no error at start-up: the operator's setting counts."""
+    token = generate_token()
+    await transact(lambda transaction: replace_admin_token(transaction, token))
+    async with database.read() as session:
+        found = await Authenticator().authenticate(session, token)
+        await transact(lambda transaction: revoke_token(transaction, found.token_id))
+        await transact(lambda transaction: replace_admin_token(transaction, token))
+        await Authenticator().authenticate(session, token)
+
+
+async def test_other_tokens_survive_a_new_admin_token(database, transact) -> None:
+    """Replacing the admin token ends the admin token only."""
+    _, other = await transact(lambda transaction: create_token(transaction, NewToken("x", ["*"])))
+    for _ in range(2):
+        await transact(lambda transaction: replace_admin_token(transaction, generate_token()))
+    async with database.read() as session:
+        await Authenticator().authenticate(session, other)
+
+
+class LateSession:
+    """A session whose answer comes after something else has happened."""
+
+    def __init__(self, session: Any, meanwhile: Any) -> None:
+        self._session = session
+        self._meanwhile = meanwhile
+
+    async def first(self, statement: Any) -> Any:
+        row = await self._session.first(statement)
+        await self._meanwhile()
+        return row
+
+
+async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered(database, transact) -> None:
+    """A row that was read before a revocation, and arrives after it, is not honoured by the next request."""
+    id, token = await transact(lambda transaction: create_token(transaction, NewToken("x", ["*"])))
+    authenticator = Authenticator()
+
+    async def revoke() -> None:
+        await transact(lambda transaction: revoke_token(transaction, id))
+        authenticator.forget()
+
+    async with database.read() as session:
+        await authenticator.authenticate(LateSession(session, revoke), token)  # type: ignore[arg-type]
+        assert authenticator.recall(token) is None
+        with pytest.raises(Unauthenticated):
+            await authenticator.authenticate(session, token)
+
+
+async def test_what_is_remembered_is_bounded(database, transact, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of tokens does not grow the memory of an authenticator without end."""
+    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    authenticator = Authenticator()
+    async with database.read() as session:
+        for number in range(7):
+            new = NewToken(str(number), ["config:read"])
+            _, token = await transact(lambda transaction, new=new: create_token(transaction, new))
+            await authenticator.authenticate(session, token)
+            assert len(authenticator._known) <= 3
+            assert authenticator.recall(token) is not None
+
+
+async def test_a_permission_that_is_no_more_is_none(database, sql, transact) -> None:
+    """A stored permission that this software does not know gives no right, and breaks nothing."""
+    _, token = await transact(lambda transaction: create_token(transaction, NewToken("x", ["config:read"])))
+    await sql.execute("UPDATE tokens SET permissions = '{config:read,config:own}'")
+    async with database.read() as session:
+        found = await Authenticator().authenticate(session, token)
+    assert found.permissions == {Permission.CONFIG_READ}
+
+
+def test_expiry_is_a_moment() -> None:
+    """A token holds until its expiry and not at it."""
+    for seconds, holds in ((5, True), (-0.001, False)):
+        end = datetime.now(UTC) + timedelta(seconds=seconds)
+        principal = Principal(uuid.uuid4(), "x", frozenset(), expires_at=end)
+        if holds:
+            assert check_expiry(principal) is principal
+        else:
+            with pytest.raises(Unauthenticated):
+                check_expiry(principal)
+
+
+IDS = [uuid.UUID(int=number) for number in range(3)]
+LIMITS = st.none() | st.frozensets(st.sampled_from(IDS))
+MOMENTS = st.none() | st.integers(1, 3).map(lambda hour: datetime(2100, 1, 1, hour, tzinfo=UTC))
+PRINCIPALS = st.builds(
+    lambda permissions, organizations, integrations, end: Principal(
+        IDS[0], "x", permissions, organizations, integrations, end
+    ),
+    st.frozensets(st.sampled_from(Permission), max_size=3),
+    LIMITS,
+    LIMITS,
+    MOMENTS,
+)
+
+
+@given(PRINCIPALS, PRINCIPALS, st.sampled_from(IDS))
+def test_within_is_never_more(inner: Principal, outer: Principal, id: uuid.UUID) -> None:
+    """Whatever one token may, sees and outlives, a token that it is within does too; it is within itself."""
+    assert within(outer, outer)
+    if not within(inner, outer):
+        return
+    assert all(outer.may(permission) for permission in Permission if inner.may(permission))
+    assert outer.sees_organization(id) or not inner.sees_organization(id)
+    assert outer.sees_integration(id) or not inner.sees_integration(id)
+    assert outer.expires_at is None or (inner.expires_at is not None and inner.expires_at <= outer.expires_at)
+    assert inner.organization_ids is not None or outer.organization_ids is None

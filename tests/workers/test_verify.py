@@ -1,0 +1,168 @@
+"""VERIFY names every fault that a row can have, and shuts the door only when there is none."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from db.crypto.sealing import Place, Purpose
+from db.models import BackfillKind, BackfillStatus
+from tests.workers.kit import plant_secrets
+from workers import door, verify
+from workers.verify import Verify
+
+VERIFY = BackfillKind.VERIFY
+
+
+@pytest.fixture
+async def sealed(sql, backfill) -> list[uuid.UUID]:
+    """Ten sealed rows of one organization."""
+    await plant_secrets(sql, 10, organizations=1, fields=10)
+    assert (await backfill()).changed == 10
+    return [uuid.UUID(str(row["id"])) for row in await sql.fetch("SELECT id FROM configs ORDER BY id")]
+
+
+async def findings(sql: Any, run: Any) -> dict[uuid.UUID, str]:
+    rows = await sql.fetch("SELECT config_id, reason FROM backfill_findings WHERE run_id = $1", run.id)
+    return {uuid.UUID(str(row["config_id"])): row["reason"] for row in rows}
+
+
+async def is_shut(sql: Any) -> bool:
+    return bool(await sql.fetchval("SELECT count(*) FROM pg_constraint WHERE conname = $1", door.CONSTRAINT))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("sealed = set_byte(sealed, 40, 255 - get_byte(sealed, 40))", verify.SHUT),
+        ("data_key_id = (SELECT id FROM spare)", verify.SHUT),
+        ("sealed = (SELECT sealed FROM configs WHERE id <> :id LIMIT 1)", verify.SHUT),
+        ("field_id = NULL", verify.UNTIED),
+        (
+            "field_id = NULL, config_type = 'int', sealed = NULL, data_key_id = NULL, value = '{\"value\": 1}'",
+            "is typed",
+        ),
+        ("legacy = true", verify.LEGACY),
+    ],
+)
+async def test_a_single_bad_row_fails(sql, sealed, backfill, change, reason):
+    """One row that is wrong in any way fails the run, which names that row and no other."""
+    bad = sealed[3]
+    spare = "CREATE VIEW spare AS SELECT id FROM data_keys WHERE NOT active"
+    await sql.execute(spare)
+    await sql.execute(
+        "INSERT INTO data_keys (id, organization_id, root_key_id, wrapped, active) "
+        "SELECT gen_random_uuid(), organization_id, 'lost', '\\x00', false FROM data_keys"
+    )
+    await sql.execute(f"UPDATE configs SET {change} WHERE id = '{bad}'".replace(":id", f"'{bad}'"))
+    run = await backfill(VERIFY)
+    assert (run.status, run.quarantined) == (BackfillStatus.FAILED, 1)
+    found = await findings(sql, run)
+    assert found.keys() == {bad}
+    assert found[bad].startswith(reason)
+    assert run.error == f"1 row is wrong: {bad} {found[bad]}"
+    assert not await is_shut(sql)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [("many", "does not fit its type int"), ("443", "is not stored as its type int"), (None, verify.EMPTY)],
+)
+async def test_values_must_be_stored_as_their_type(sql, backfill, value, reason):
+    """A value in the clear that is not what its schema calls for is wrong."""
+    await plant_secrets(sql, 1)
+    await sql.execute("UPDATE integration_config_schema SET type = 'int'")
+    statement = "UPDATE configs SET legacy = false, config_type = 'int', field_id = $1, value = $2"
+    field = await sql.fetchval(
+        "SELECT f.id FROM integration_config_schema f JOIN configs c USING (integration_id, key)"
+    )
+    await sql.execute(statement, field, json.dumps({"value": value}))
+    run = await backfill(VERIFY)
+    assert [reason in found for found in (await findings(sql, run)).values()] == [True]
+    assert "many" not in (run.error or "")
+
+
+async def test_history_is_opened_too(sql, sealed, backfill, transact, vault):
+    """A history entry that does not open, or is a secret in the clear, is wrong; an undecided one is skipped."""
+    row = await sql.fetchrow("SELECT * FROM configs WHERE id = $1", sealed[0])
+
+    async def seal(transaction: Any) -> tuple[uuid.UUID, bytes, bytes]:
+        key = (await transaction.sealers([row["organization_id"]]))[row["organization_id"]]
+        places = [Place(purpose, row["organization_id"], row["integration_id"], row["key"]) for purpose in Purpose]
+        wrong, right = (key.seal(place, "old") for place in places)
+        return key.id, wrong, right
+
+    key_id, wrong, right = await transact(seal)
+    entries = [
+        (uuid.uuid4(), 90, "secret", None, right, key_id, False),
+        (uuid.uuid4(), 91, "secret", None, wrong, key_id, False),
+        (uuid.uuid4(), 92, "secret", None, wrong, key_id, True),
+        (uuid.uuid4(), 93, "string", '{"value": "clear"}', None, None, False),
+    ]
+    await sql.executemany(
+        "INSERT INTO config_history (id, version, config_type, value, sealed, data_key_id, undecided, integration_id, "
+        "organization_id, key, changed_at, changed_by, reason) "
+        "SELECT $1, $2, $3, $4, $5, $6, $7, integration_id, organization_id, key, now(), 'x', 'updated' "
+        f"FROM configs WHERE id = '{sealed[0]}'",
+        entries,
+    )
+    run = await backfill(VERIFY)
+    assert (run.processed, run.skipped, run.quarantined) == (14, 1, 2)
+    assert await findings(sql, run) == {entries[1][0]: verify.SHUT, entries[3][0]: verify.IN_CLEAR}
+
+
+async def test_only_the_first_wrong_rows_are_told(sql, backfill):
+    """The error names twenty rows and counts the rest; the findings hold them all."""
+    await plant_secrets(sql, 25)
+    run = await backfill(VERIFY)
+    assert run.error is not None
+    assert run.error.startswith("25 rows are wrong: ")
+    assert run.error.count(verify.LEGACY) == 20
+    assert run.error.endswith("; and 5 more")
+    assert len(await findings(sql, run)) == 25
+
+
+async def test_a_legacy_row_written_meanwhile_keeps_the_door_open(sql, sealed, backfill, monkeypatch):
+    """A legacy row that appears behind the cursor fails the run, naming it, and no constraint stays."""
+    late = uuid.uuid4()
+    conclude = Verify.conclude
+
+    async def later(self: Verify, database: Any, run: Any) -> str | None:
+        await sql.execute(
+            "INSERT INTO configs (id, key, value, updated_by) VALUES ($1, 'late', '{\"value\": 1}', 'old software')",
+            late,
+        )
+        return await conclude(self, database, run)
+
+    monkeypatch.setattr(Verify, "conclude", later)
+    run = await backfill(VERIFY)
+    assert (run.status, run.error) == (BackfillStatus.FAILED, f"legacy rows were written meanwhile: {late}")
+    assert not await is_shut(sql)
+
+
+async def test_the_door_waits_for_long_transactions_without_blocking_others(sql, sealed, database, monkeypatch):
+    """While somebody holds the table the door is tried again and again, each time for a moment only."""
+    monkeypatch.setattr(door, "_ATTEMPTS", 2)
+    monkeypatch.setattr(door, "_PAUSE", 0.01)
+    async with sql.transaction():
+        await sql.execute("LOCK TABLE configs IN ACCESS SHARE MODE")
+        with pytest.raises(Exception, match="lock timeout"):
+            await door.shut(database)
+    assert await door.shut(database) is None
+    assert await is_shut(sql)
+
+
+async def test_a_row_that_raises_is_a_finding(sql, sealed, backfill, monkeypatch):
+    """A row that cannot even be looked at is wrong; the others are looked at nevertheless."""
+    fault = verify._fault
+
+    def raising(row: Any, keys: Any) -> str | None:
+        if row.id == sealed[5]:
+            raise RuntimeError("s3cret")
+        return fault(row, keys)
+
+    monkeypatch.setattr(verify, "_fault", raising)
+    run = await backfill(VERIFY)
+    assert (run.status, run.processed) == (BackfillStatus.FAILED, 10)
+    assert await findings(sql, run) == {sealed[5]: "raised RuntimeError"}
