@@ -8,7 +8,7 @@ import strawberry
 
 from db import events as rules
 from db.limits import identifier
-from gql.arguments import After, First
+from gql.arguments import After, First, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.scalars import JSON
@@ -102,7 +102,7 @@ class AuditQuery:
         """What was done, newest first."""
         wanted = read_filter(filter)
         async with info.context.read() as session:
-            page = await rules.list_events(session, info.context.principal, wanted, first, after)
+            page = await rules.list_events(session, info.context.principal, wanted, page_size(first), after)
         return connect(page, show_event)
 
 

@@ -46,8 +46,8 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Stop serving at a signal, and no more: uvicorn's own raises the signal again afterwards, and what waits
-        for the audit log would be lost."""
+        """Stop serving at a signal, and no more: uvicorn's own raises the signal again once it has stopped serving,
+        and what waits for the audit log would be lost."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)

@@ -9,7 +9,7 @@ from db import token_list
 from db import tokens as rules
 from db.errors import refuse
 from db.limits import identifier
-from gql.arguments import After, First, Id, Input
+from gql.arguments import After, First, Id, Input, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 
@@ -108,7 +108,7 @@ class TokenQuery:
     async def tokens(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[Token]:
         """Tokens."""
         async with info.context.read() as session:
-            page = await token_list.list_tokens(session, info.context.principal, first, after)
+            page = await token_list.list_tokens(session, info.context.principal, page_size(first), after)
         return connect(page, show_token)
 
 

@@ -67,14 +67,16 @@ class ApiClient:
     async def send(self, query: str, **variables: Any) -> Answer:
         """Send a document, or one of the contract's operations by its name."""
         body = {"query": OPERATIONS.get(query, query), "variables": variables}
-        return await self.post(body)
+        accept = "text/event-stream" if query.startswith("subscription") else "*/*"
+        return await self.post(body, accept=accept)
 
-    async def post(self, body: Any, **options: Any) -> Answer:
-        """Send a body: bytes as they are, anything else as JSON."""
-        headers = {"content-type": "application/json", **self._headers}
+    async def post(self, body: Any, *, accept: str = "*/*", **options: Any) -> Answer:
+        """Send a body: bytes as they are, anything else as JSON. Of a stream of events, the first is the answer."""
+        headers = {"content-type": "application/json", "accept": accept, **self._headers}
         content = body if isinstance(body, bytes) else json.dumps(body)
         response = await self._http.post("/graphql", content=content, headers=headers, **options)
-        answer = response.json()
+        _, found, event = response.text.partition("event: next\ndata: ")
+        answer = json.loads(event.partition("\n")[0]) if found else response.json()
         return Answer(response.status_code, answer.get("data"), answer.get("errors", []), response.text)
 
     async def run(self, query: str, **variables: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ Socket                     a WebSocket client that sends whatever a test wants
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,7 +74,6 @@ class Event:
 
     @strawberry.field
     def asked(self, info: strawberry.Info[Context, None]) -> int:
-        """How often the caller had been asked for when this event was shown."""
         return info.context.asked
 
 
@@ -144,7 +143,9 @@ class Stage:
             while self.waiting or len(self.lines):
                 await asyncio.sleep(0.005)
 
-    def make_app(self, trust: Trust, origins: tuple[str, ...], init_seconds: float) -> Starlette:
+    def make_app(
+        self, trust: Trust | None = None, origins: tuple[str, ...] = (), init_seconds: float = 5.0
+    ) -> Starlette:
         schema = strawberry.Schema(Query, Mutation, Subscription)
         endpoint = GraphQLEndpoint(schema, self.open_context, None, None, trust, self.lines)
         sockets = SocketEndpoint(endpoint.operations, self.open_context, self.lines, Origins(origins), init_seconds)
@@ -180,7 +181,6 @@ class Socket:
         self.connection = connection
 
     async def send(self, **message: Any) -> None:
-        """Send a message."""
         await self.connection.send(json.dumps(message))
 
     async def introduce(self, authorization: str) -> None:
@@ -189,11 +189,9 @@ class Socket:
         assert await self.receive() == {"type": "connection_ack"}
 
     async def subscribe(self, id: str, query: str, **payload: Any) -> None:
-        """Ask for an operation."""
         await self.send(id=id, type="subscribe", payload={"query": query, **payload})
 
     async def receive(self) -> dict[str, Any]:
-        """The next message."""
         async with asyncio.timeout(5):
             return json.loads(await self.connection.recv())
 
@@ -212,7 +210,7 @@ class Socket:
                     await self.connection.recv()
             await self.connection.wait_closed()
         close = self.connection.protocol.close_rcvd
-        assert close is not None, "closed without a word"
+        assert close is not None
         return close.code, close.reason
 
 
@@ -248,9 +246,11 @@ class EventStream:
 class QuickServer(Server):
     """Stops when it is told to, without looking at the clock first."""
 
-    def __init__(self, app: ASGIApp, lines: Lines) -> None:
-        super().__init__(app, lines)
-        self.stopping = asyncio.Event()
+    stopping: asyncio.Event
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
 
     async def main_loop(self) -> None:
         await self.stopping.wait()
@@ -259,6 +259,7 @@ class QuickServer(Server):
 @asynccontextmanager
 async def open_server(app: ASGIApp, lines: Lines) -> AsyncGenerator[int]:
     server = QuickServer(app, lines)
+    server.stopping = asyncio.Event()
     running = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.005)
@@ -282,8 +283,7 @@ def connect_to() -> Callable[[int, str], AbstractAsyncContextManager[Socket]]:
 
     @asynccontextmanager
     async def open_socket(port: int, token: str) -> AsyncIterator[Socket]:
-        url = f"ws://127.0.0.1:{port}/graphql"
-        async with connect(url, subprotocols=[Subprotocol(PROTOCOL)]) as connection:
+        async with connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=[Subprotocol(PROTOCOL)]) as connection:
             socket = Socket(connection)
             await socket.introduce(f"Bearer {token}")
             yield socket
@@ -294,7 +294,6 @@ def connect_to() -> Callable[[int, str], AbstractAsyncContextManager[Socket]]:
 @pytest.fixture
 async def stage(request: pytest.FixtureRequest, serve: Serve) -> AsyncIterator[Stage]:
     """The small server; `@pytest.mark.parametrize("stage", [{…}], indirect=True)` sets it up differently."""
-    options: dict[str, Any] = {"trust": Trust(), "origins": (), "init_seconds": 5.0, **getattr(request, "param", {})}
     stage = Stage()
-    async with serve(stage.make_app(**options), stage.lines) as stage.port:
+    async with serve(stage.make_app(**getattr(request, "param", {})), stage.lines) as stage.port:
         yield stage

@@ -76,7 +76,7 @@ async def test_a_run_from_beginning_to_end(api: Any, port: int, connect_to: Any,
     [
         (["config:read"], {}, None, "FORBIDDEN"),
         (["backfill:run"], {"organization_ids": []}, None, "FORBIDDEN"),
-        (["backfill:run"], {}, str(uuid.uuid4()), "NOT_FOUND"),
+        (["backfill:run"], {}, str(uuid.UUID(int=1)), "NOT_FOUND"),
         (["backfill:run"], {}, "no id", "BAD_USER_INPUT"),
     ],
 )
@@ -113,7 +113,7 @@ async def test_revoked_and_expired_tokens(
             await connection.execute(text("UPDATE tokens SET revoked_at = now() WHERE name = 'there'"))
         closed = await asyncio.gather(*(socket.wait_closed() for socket in (here, expiring, elsewhere)))
         assert closed == [(4403, "Forbidden")] * 3
-        assert time.monotonic() - started < 1.2
+        assert time.monotonic() - started < 2  # a second, and what a busy machine takes
 
 
 async def test_one_poller_for_all_who_watch(database: Database, admin: Principal, run_id: str) -> None:

@@ -11,10 +11,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from db.errors import Forbidden, LimitExceeded, Unavailable
-from gql.callers import RECHECK_SECONDS
 from gql.frames import MAX_MESSAGE
 from gql.sockets import MAX_OPERATIONS
-from gql.trusted import Trust
 
 SECRET = "hunter2-hunter2"
 TOKEN = "Bearer let-me-in"
@@ -261,7 +259,7 @@ async def test_revocation_while_nothing_happens(stage: Any) -> None:
         stage.revoke()
         started = time.monotonic()
         assert await socket.wait_closed() == (4403, "Forbidden")
-        assert time.monotonic() - started < RECHECK_SECONDS + 0.2
+        assert time.monotonic() - started < 1
     await stage.wait_idle()
 
 
@@ -299,7 +297,7 @@ async def test_shutdown(stage: Any, serve: Any) -> None:
 async def test_a_server_that_stops(stage: Any, serve: Any) -> None:
     """The server's own end is told to every line, idle or not, and does not wait for them."""
     other = type(stage)()
-    server = serve(other.make_app(Trust(), (), 5.0), other.lines)
+    server = serve(other.make_app(), other.lines)
     other.port = await server.__aenter__()
     async with other.connect() as socket, other.stream(WAIT) as stream:
         await socket.subscribe("a", WAIT)
@@ -311,7 +309,7 @@ async def test_a_server_that_stops(stage: Any, serve: Any) -> None:
         assert await socket.wait_closed() == (1001, "Going away")
         assert await stream.receive_all() == []
         await stopping
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     await other.wait_idle()
 
 
