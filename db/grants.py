@@ -58,8 +58,9 @@ async def _grant(connection: AsyncConnection, role: str) -> None:
     schema, service = names["schema"], names["role"]
     await connection.execute(_sql(f"GRANT USAGE ON SCHEMA {schema} TO {service}"))
     for table in [*Base.metadata.tables, *({"strongroom_version"} - set(Base.metadata.tables))]:
+        if table in _APPENDED:
+            await connection.execute(_sql(f"REVOKE ALL ON {table} FROM {service}, PUBLIC"))
         rights = _APPENDED.get(table, "SELECT, INSERT, UPDATE, DELETE")
-        await connection.execute(_sql(f"REVOKE ALL ON {table} FROM {service}, PUBLIC"))
         await connection.execute(_sql(f"GRANT {rights} ON {table} TO {service}"))
     await connection.execute(_sql(f"GRANT EXECUTE ON FUNCTION strongroom_alter_door(text) TO {service}"))
 

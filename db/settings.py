@@ -186,9 +186,10 @@ def _read_networks(text: str | None) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(entry) for entry in _read_list(text))
     except ValueError:
-        raise SettingsError(
-            "STRONGROOM_TRUSTED_PROXIES is not a list of addresses and networks, such as 10.0.0.0/8,fd00::1"
-        ) from None
+        pass  # Raised below, outside: the text of this one repeats the value.
+    raise SettingsError(
+        "STRONGROOM_TRUSTED_PROXIES is not a list of addresses and networks, such as 10.0.0.0/8,fd00::1"
+    )
 
 
 def _read_list(text: str | None) -> tuple[str, ...]:

@@ -117,6 +117,18 @@ async def test_the_service_works_and_changes_nothing_of_the_log(database: Databa
     await connection.close()
 
 
+async def test_the_owners_function_is_for_the_service_alone(database: Database, roles) -> None:
+    """The one thing that the service does as the owner looks nothing up where the service could put something."""
+    connection = await asyncpg.connect(roles.service_url)
+    row = await connection.fetchrow(
+        "SELECT proconfig, has_function_privilege('public', oid, 'EXECUTE') AS everybody FROM pg_proc"
+        " WHERE proname = 'strongroom_alter_door' AND prosecdef"
+    )
+    await connection.close()
+    assert row is not None
+    assert (row["proconfig"], row["everybody"]) == (["search_path=public, pg_temp"], False)
+
+
 @pytest.mark.parametrize("kind", BackfillKind)
 async def test_the_worker_needs_no_more(database: Database, transact, vault, admin, kind: BackfillKind) -> None:
     """Every kind of run succeeds as the service's role, VERIFY's shutting of the door on legacy rows included."""

@@ -24,7 +24,7 @@ EVENTS = text("SELECT * FROM audit_log WHERE action LIKE :action ORDER BY at, se
 
 @pytest.fixture
 def events(database: Any) -> Any:
-    """`await events("key.%")`: what is on record, oldest first."""
+    """What is on record, oldest first, of actions like the one given."""
 
     async def read(action: str) -> list[Any]:
         async with database.read() as session:

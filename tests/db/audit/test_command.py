@@ -12,6 +12,7 @@ import pytest
 
 from db.audit import AuditBuffer
 from db.deeds import Deed
+from db.embedded.postgres import find_running
 
 ROOT = Path(__file__).parent.parent.parent.parent
 A = uuid.UUID(int=0xA)
@@ -129,6 +130,13 @@ async def test_a_reader_that_has_read_enough(record, root_keys: str, database_ur
         ["/bin/sh", "-c", command], cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
+
+
+def test_an_embedded_server_is_found(servers, tmp_path: Path) -> None:
+    """Without DATABASE_URL, the embedded server that runs in the home is meant; where none runs, none."""
+    home = Path(servers.database_url.partition("host=")[2]).parent.parent
+    assert find_running(home) == servers.database_url
+    assert find_running(tmp_path) is None
 
 
 @pytest.mark.parametrize(
