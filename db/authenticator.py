@@ -29,7 +29,7 @@ _REMEMBERED: Final = 10_000
 _SHORTEST, _LONGEST = 32, 512
 
 _HASH: Final = bindparam("hash", type_=LargeBinary)
-_TOKEN: Final = select(*TOKEN_COLUMNS, Token.previous_until).where(
+_TOKEN: Final = select(*TOKEN_COLUMNS, Token.previous_hash, Token.previous_until).where(
     Token.revoked_at.is_(None),
     or_(Token.secret_hash == _HASH, and_(Token.previous_hash == _HASH, Token.previous_until > func.now())),
 )
@@ -133,6 +133,8 @@ def _holder(row: Row[Any], wanted: bytes) -> Principal:
     principal = principal_of(row)
     if hmac.compare_digest(row.secret_hash, wanted):
         return principal
+    if row.previous_hash is None or not hmac.compare_digest(row.previous_hash, wanted):
+        raise Unauthenticated
     ends = [row.previous_until, *([principal.expires_at] if principal.expires_at else [])]
     return replace(principal, expires_at=min(ends))
 

@@ -89,9 +89,7 @@ def select_history() -> Select[*tuple[Any, ...]]:
     )
 
 
-def history_at(
-    integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str
-) -> ColumnElement[bool]:
+def history_at(integration_id: uuid.UUID | None, organization_id: uuid.UUID | None, key: str) -> ColumnElement[bool]:
     """The history of one place, in the form that its index serves."""
     return (
         (func.coalesce(ConfigVersion.integration_id, NOWHERE) == (integration_id or NOWHERE))
@@ -151,9 +149,7 @@ def _same_place(spots: TableValuedAlias) -> Sequence[ColumnElement[bool]]:
     )
 
 
-async def keep(
-    transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False
-) -> None:
+async def keep(transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False) -> None:
     """Append what these rows hold to the history; the caller overwrites or deletes them afterwards."""
     if not rows:
         return
@@ -206,9 +202,7 @@ def _sealed(past: PastValue, sealer: DataKey) -> dict[str, Any]:
     }
 
 
-async def open_past(
-    session: ReadSession, vault: Vault, entries: Sequence[PastValue]
-) -> dict[uuid.UUID, Opened | Shut]:
+async def open_past(session: ReadSession, vault: Vault, entries: Sequence[PastValue]) -> dict[uuid.UUID, Opened | Shut]:
     """Every entry's value in the clear, by entry id; one look-up of data keys for all of them."""
     keys = await vault.data_keys.find(session, {entry.data_key_id for entry in entries if entry.data_key_id})
     return {entry.id: _open_entry(vault, entry, keys) for entry in entries}
@@ -252,9 +246,7 @@ def _entry(
     if not row.is_secret:
         return entry | {"value": wrap(_kept_value(transaction, row)), "sealed": None, "data_key_id": None}
     sealer = sealers[row.organization_id]
-    opened = open_row(
-        row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys
-    )
+    opened = open_row(row, keys.get(row.data_key_id) if row.data_key_id else None, transaction.vault.legacy_keys)
     if isinstance(opened, Shut) and row.sealed is not None:
         return entry | {
             "value": None,

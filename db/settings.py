@@ -200,7 +200,9 @@ def _read_origins(text: str | None) -> tuple[str, ...]:
     """Origins exactly as browsers send them; anything else would never match, and nobody would know why."""
     origins = _read_list(text)
     if "*" in origins:
-        raise SettingsError("STRONGROOM_CORS_ORIGINS takes no *: name every origin, such as https://console.example.com")
+        raise SettingsError(
+            "STRONGROOM_CORS_ORIGINS takes no *: name every origin, such as https://console.example.com"
+        )
     for number, origin in enumerate(origins, 1):
         if not re.fullmatch(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", origin):
             fault = "is not scheme://host or scheme://host:port in small letters, without a slash at the end"

@@ -40,9 +40,9 @@ class Clear:
     value: JSON
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Closed:
-    """A key whose value is sealed, with the data key that opens it; None when that key is out of reach."""
+    """A key whose value is sealed, with the data key that opens it; None when that key is out of reach. No repr."""
 
     key: str
     source: ValueSource

@@ -90,9 +90,7 @@ async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
         raise SettingsError(f"root keys are not those that the database is sealed with: {told}")
 
 
-def _opens(
-    keyring: RootKeyring, key_id: uuid.UUID, scope: uuid.UUID | None, root_key_id: str, wrapped: bytes
-) -> bool:
+def _opens(keyring: RootKeyring, key_id: uuid.UUID, scope: uuid.UUID | None, root_key_id: str, wrapped: bytes) -> bool:
     try:
         keyring.unwrap(root_key_id, wrapped, data_key_id=key_id, organization_id=scope)
     except SealError:
@@ -109,9 +107,7 @@ async def _create_keyring(path: Path, session: ReadSession, *, create: bool) -> 
             "set STRONGROOM_ROOT_KEYS, or put the keyring file back"
         )
     if not create:
-        raise SettingsError(
-            f"there is no root keyring: set STRONGROOM_ROOT_KEYS, or make {path} with `make run`"
-        )
+        raise SettingsError(f"there is no root keyring: set STRONGROOM_ROOT_KEYS, or make {path} with `make run`")
     return RootKeyring.create(path)
 
 
@@ -119,9 +115,7 @@ def _untold(token: str) -> None:
     raise AssertionError("a given token is not made")
 
 
-async def _ensure_admin(
-    settings: Settings, session: WriteSession, vault: Vault, tell: Callable[[str], None]
-) -> None:
+async def _ensure_admin(settings: Settings, session: WriteSession, vault: Vault, tell: Callable[[str], None]) -> None:
     await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADMIN_LOCK})
     start_up = Principal(uuid.UUID(int=0), "start-up", frozenset(Permission))
     transaction = Transaction(session, start_up, vault)

@@ -22,15 +22,15 @@ VERSION_TABLE: Final = "strongroom_version"
 """Not alembic_version: that one may be the replaced platform's own."""
 
 
-async def upgrade(database_url: str) -> None:
-    """Run every missing revision in one transaction. All of them apply, or none."""
+async def upgrade(database_url: str, revision: str = "head") -> None:
+    """Run every missing revision, up to this one, in one transaction. All of them apply, or none."""
     engine = create_async_engine(sqlalchemy_url(database_url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             await connection.execute(text("SET LOCAL lock_timeout = '10s'"))
             await connection.execute(text("SET LOCAL statement_timeout = '30min'"))
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, revision)
     finally:
         await engine.dispose()
 
@@ -47,11 +47,11 @@ async def is_current(connection: AsyncConnection) -> bool:
     return await connection.run_sync(_is_current)
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str) -> None:
     config = _config()
     config.attributes["connection"] = connection
     config.attributes["version_table"] = VERSION_TABLE
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 @cache

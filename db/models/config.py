@@ -96,12 +96,8 @@ class ConfigVersion(Base):
     )
 
     id: Mapped[Id]
-    integration_id: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("integrations.id", ondelete="CASCADE")
-    )
-    organization_id: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("organizations.id", ondelete="CASCADE")
-    )
+    integration_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("integrations.id", ondelete="CASCADE"))
+    organization_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(255))
     version: Mapped[int]
     config_type: Mapped[ConfigType] = mapped_column(CONFIG_TYPE)
@@ -122,9 +118,7 @@ class QuarantinedConfig(Base):
 
     __tablename__ = "quarantined_configs"
 
-    config_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("configs.id", ondelete="CASCADE"), primary_key=True
-    )
+    config_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("configs.id", ondelete="CASCADE"), primary_key=True)
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id"))
     reason: Mapped[str] = mapped_column(String(255))
     since: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -7,11 +7,19 @@ from typing import Any
 
 import pytest
 
-from db.audit import AuditBuffer, Deed, record
+from db.audit import AuditBuffer
+from db.deeds import Deed
 
 
 async def actions(sql: Any) -> list[str]:
     return [row["action"] for row in await sql.fetch("SELECT action FROM audit_log ORDER BY at")]
+
+
+def recording(*deeds: Deed) -> Any:
+    async def work(transaction: Any) -> None:
+        transaction.record(*deeds)
+
+    return work
 
 
 def test_a_deed_has_no_room_for_a_value() -> None:
@@ -31,21 +39,21 @@ async def test_deeds_commit_with_their_transaction(sql, transact) -> None:
     """A transaction that fails takes its records with it."""
 
     async def fail(transaction: Any) -> None:
-        await record(transaction.session, transaction.principal, Deed("a"), Deed("b"))
+        transaction.record(Deed("a"), Deed("b"))
         raise KeyError
 
     with pytest.raises(KeyError):
         await transact(fail)
     assert await actions(sql) == []
-    await transact(lambda transaction: record(transaction.session, transaction.principal, Deed("a"), Deed("b")))
+    await transact(recording(Deed("a"), Deed("b")))
     assert sorted(await actions(sql)) == ["a", "b"]
-    await transact(lambda transaction: record(transaction.session, transaction.principal))
+    await transact(recording())
     assert len(await actions(sql)) == 2
 
 
-async def test_the_buffer_writes_within_a_second(database, sql, admin) -> None:
+async def test_the_buffer_writes_within_a_second(database, vault, sql, admin) -> None:
     """A deed that was added is in the table about a second later, without anybody asking."""
-    buffer = AuditBuffer(database)
+    buffer = AuditBuffer(database, vault.audit)
     buffer.start()
     buffer.add(admin, Deed("resolve", keys=["b", "a"]))
     assert await actions(sql) == []
@@ -58,9 +66,9 @@ async def test_the_buffer_writes_within_a_second(database, sql, admin) -> None:
     await buffer.stop()
 
 
-async def test_stopping_writes_what_waits(database, sql, admin) -> None:
+async def test_stopping_writes_what_waits(database, vault, sql, admin) -> None:
     """An orderly end loses nothing."""
-    buffer = AuditBuffer(database)
+    buffer = AuditBuffer(database, vault.audit)
     buffer.start()
     for number in range(100):
         buffer.add(admin, Deed(f"resolve {number}"))
@@ -70,10 +78,10 @@ async def test_stopping_writes_what_waits(database, sql, admin) -> None:
     assert len(await actions(sql)) == 100
 
 
-async def test_a_stop_during_a_flush_loses_nothing(database, sql, admin) -> None:
+async def test_a_stop_during_a_flush_loses_nothing(database, vault, sql, admin) -> None:
     """What is being written when the end comes is written once, before it."""
     await sql.execute("BEGIN; LOCK audit_log IN EXCLUSIVE MODE")
-    buffer = AuditBuffer(database)
+    buffer = AuditBuffer(database, vault.audit)
     buffer.start()
     buffer.add(admin, Deed("resolve"))
     await asyncio.sleep(1.1)
@@ -85,10 +93,10 @@ async def test_a_stop_during_a_flush_loses_nothing(database, sql, admin) -> None
 
 
 async def test_a_database_that_is_away_keeps_the_deeds_waiting(
-    database, sql, admin, caplog: pytest.LogCaptureFixture
+    database, vault, sql, admin, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While nothing can be written the deeds wait, are told of without their content, and are written later."""
-    buffer = AuditBuffer(database)
+    buffer = AuditBuffer(database, vault.audit)
     await sql.execute("ALTER TABLE audit_log RENAME TO away")
     buffer.add(admin, Deed("resolve", keys=["the-key-name"], config_id=uuid.uuid4()))
     with caplog.at_level(logging.DEBUG, "strongroom"):
@@ -100,10 +108,10 @@ async def test_a_database_that_is_away_keeps_the_deeds_waiting(
     assert await actions(sql) == ["resolve", "resolve"]
 
 
-async def test_the_buffer_survives_its_own_errors(database, sql, admin, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_buffer_survives_its_own_errors(database, vault, sql, admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of any kind ends neither the buffer nor what waits in it."""
     monkeypatch.setattr("db.audit.FLUSH_SECONDS", 0.05)
-    buffer = AuditBuffer(database)
+    buffer = AuditBuffer(database, vault.audit)
     write = database.write
     failures = [RuntimeError("boom"), ValueError("boom"), KeyError("boom")]
 
@@ -121,10 +129,10 @@ async def test_the_buffer_survives_its_own_errors(database, sql, admin, monkeypa
 
 
 async def test_a_commit_that_was_not_heard_of_is_no_second_record(
-    database, sql, admin, monkeypatch: pytest.MonkeyPatch
+    database, vault, sql, admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch that was committed just before the connection broke is written again without doubling or blocking."""
-    buffer = AuditBuffer(database)
+    buffer = AuditBuffer(database, vault.audit)
     write = database.write
 
     async def break_after(work: Any) -> Any:
@@ -140,10 +148,10 @@ async def test_a_commit_that_was_not_heard_of_is_no_second_record(
     assert await actions(sql) == ["resolve", "another"]
 
 
-def test_a_full_buffer_says_so(database, admin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_buffer_says_so(database, vault, admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """The buffer is bounded: past its limit it asks for no more."""
     monkeypatch.setattr("db.audit.BUFFER_LIMIT", 2)
-    buffer = AuditBuffer(database)
+    buffer = AuditBuffer(database, vault.audit)
     buffer.add(admin, Deed("a"))
     assert buffer.full is False
     buffer.add(admin, Deed("b"))

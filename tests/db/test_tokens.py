@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db import tokens
+from db import authenticator as signing_in
 from db.access import Permission, Principal
+from db.authenticator import Authenticator, check_expiry
 from db.errors import Unauthenticated
 from db.tokens import (
-    Authenticator,
     NewToken,
-    check_expiry,
     create_token,
     generate_token,
     has_admin_token,
@@ -52,12 +51,12 @@ async def test_the_comparison_takes_constant_time(database, transact, monkeypatc
         compared.append((ours, theirs))
         return False
 
-    monkeypatch.setattr(tokens.hmac, "compare_digest", compare)
+    monkeypatch.setattr(signing_in.hmac, "compare_digest", compare)
     async with database.read() as session:
         with pytest.raises(Unauthenticated):
             await Authenticator().authenticate(session, token)
     assert compared == [(hash_token(token), hash_token(token))]
-    assert hmac is tokens.hmac
+    assert hmac is signing_in.hmac
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 31, "x" * 513, "é" * 40, "srt_" + "a" * 43])
@@ -118,8 +117,8 @@ class LateSession:
         self._session = session
         self._meanwhile = meanwhile
 
-    async def first(self, statement: Any) -> Any:
-        row = await self._session.first(statement)
+    async def first(self, statement: Any, parameters: Any = None) -> Any:
+        row = await self._session.first(statement, parameters)
         await self._meanwhile()
         return row
 
@@ -142,7 +141,7 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered(database,
 
 async def test_what_is_remembered_is_bounded(database, transact, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood of tokens does not grow the memory of an authenticator without end."""
-    monkeypatch.setattr(tokens, "_REMEMBERED", 3)
+    monkeypatch.setattr(signing_in, "_REMEMBERED", 3)
     authenticator = Authenticator()
     async with database.read() as session:
         for number in range(7):

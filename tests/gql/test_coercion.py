@@ -64,9 +64,7 @@ class Query:
         return 1
 
 
-CONFIG = StrawberryConfig(
-    scalar_map={Even: strawberry.scalar(name="Even", parse_value=parse_even, serialize=int)}
-)
+CONFIG = StrawberryConfig(scalar_map={Even: strawberry.scalar(name="Even", parse_value=parse_even, serialize=int)})
 SCHEMA = open_schema(strawberry.Schema(Query, config=CONFIG))
 
 

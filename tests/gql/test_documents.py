@@ -108,8 +108,6 @@ def test_lists_few_errors() -> None:
 
 def test_defaults_are_coerced_once() -> None:
     """Variables know their types and defaults before any request brings values."""
-    document = read_document(
-        SCHEMA, 'query ($a: String! = "x", $b: String) { greet(name: $a, secretWord: $b) }'
-    )
+    document = read_document(SCHEMA, 'query ($a: String! = "x", $b: String) { greet(name: $a, secretWord: $b) }')
     assert [variable.signature.name for variable in document.select(None).variables] == ["a", "b"]
     assert document.select(None).variables[0].default == "x"

@@ -43,9 +43,7 @@ def chain(cause: Exception) -> Exception:
         (redis.exceptions.TimeoutError(SECRET), "the service cannot reach its queue"),
     ],
 )
-def test_a_server_that_is_gone_is_unavailable(
-    error: Exception, message: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_server_that_is_gone_is_unavailable(error: Exception, message: str, caplog: pytest.LogCaptureFixture) -> None:
     """A lost database or queue is UNAVAILABLE, and logged by its type only."""
     refusal = find_refusal(error)
     assert isinstance(refusal, Unavailable)
@@ -65,9 +63,7 @@ def test_a_server_that_is_gone_is_unavailable(
         GraphQLError(SECRET),
     ],
 )
-def test_the_unexpected_is_logged_without_its_text(
-    error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_unexpected_is_logged_without_its_text(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """Exceptions of drivers repeat what they were given: types and places are logged, texts never."""
     try:
         raise error
@@ -100,8 +96,6 @@ def test_a_refusal_is_told_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_inputs_that_strawberry_refuses() -> None:
     """Strawberry's own refusals of inputs are bad input, without their texts."""
-    [described] = describe_failures(
-        [GraphQLError(SECRET, original_error=StrawberryInputCoercionError(SECRET))]
-    )
+    [described] = describe_failures([GraphQLError(SECRET, original_error=StrawberryInputCoercionError(SECRET))])
     assert described["extensions"]["code"] == "BAD_USER_INPUT"
     assert SECRET not in repr(described)

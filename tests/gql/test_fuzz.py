@@ -93,7 +93,7 @@ def server(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Server
         "STRONGROOM_ADMIN_TOKEN": token,
         "STRONGROOM_ROOT_KEYS": f"root:{base64.b64encode(os.urandom(32)).decode()}",
     }
-    asyncio.run(prepare(Settings.from_env(environ), database_url))
+    asyncio.run(prepare(Settings.from_env(environ), database_url, lambda token: None))
     log = tmp_path / "log"
     command = [sys.executable, "-m", "gql", "serve"]
     with (

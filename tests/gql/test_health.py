@@ -36,7 +36,7 @@ async def ask(vault: Any, database_url: str, redis_url: str) -> AsyncIterator[Ca
         pool = await Pool.open(servers.get("database_url", database_url))
         opened.extend((database, queue, pool))
         resolver = Resolver(pool, vault, Snapshots())
-        app = make_app(Service(database, vault, queue, AuditBuffer(database), Authenticator(), resolver))
+        app = make_app(Service(database, vault, queue, AuditBuffer(database, vault.audit), Authenticator(), resolver))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://strongroom.test") as http:
             return await http.get(path, headers={"accept": servers.get("accept", "*/*")})

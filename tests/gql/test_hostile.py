@@ -57,9 +57,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "deep": lambda n: "{" + "t{" * n + "a" + "}" * n + "}",
     "deep inline": lambda n: "{" + "...{" * n + "t{a}" + "}" * n + "}",
     "bomb": lambda n: spread(n, lambda i: f"...f{i + 1} ...f{i + 1}") + f"fragment f{n} on Node{{a}}",
-    "deep bomb": lambda n: (
-        spread(n, lambda i: f"t{{...f{i + 1}}} t{{...f{i + 1}}}") + f"fragment f{n} on Node{{a}}"
-    ),
+    "deep bomb": lambda n: spread(n, lambda i: f"t{{...f{i + 1}}} t{{...f{i + 1}}}") + f"fragment f{n} on Node{{a}}",
     "web": lambda n: spread(n, lambda i: "a " + " ".join(f"...f{j}" for j in range(i + 1, min(n, i + 40)))),
     "cycle": lambda n: spread(n, lambda i: f"...f{(i + 1) % n}"),
     "chain": lambda n: spread(n, lambda i: f"...f{i + 1}") + f"fragment f{n} on Node{{a}}",
@@ -118,9 +116,7 @@ def test_a_thousand_hostile_documents(schema: GraphQLSchema) -> None:
     count = 0
     for name, text in list_hostile():
         # The best of three: the machine has other work, the document has not.
-        taken = (
-            min(measure(schema, text) for _ in range(3)) if (first := measure(schema, text)) > 0.02 else first
-        )
+        taken = min(measure(schema, text) for _ in range(3)) if (first := measure(schema, text)) > 0.02 else first
         if taken > LIMIT_SECONDS:
             slow[name] = taken
         cache.open(text)

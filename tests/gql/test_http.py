@@ -133,9 +133,7 @@ def endpoint(tmp_path: Path) -> GraphQLEndpoint[Context]:
 
 @pytest.fixture
 async def client(endpoint: GraphQLEndpoint[Context]) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(
-        routes=[Route("/graphql", endpoint)], exception_handlers={HTTPException: answer_http_exception}
-    )
+    app = Starlette(routes=[Route("/graphql", endpoint)], exception_handlers={HTTPException: answer_http_exception})
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client

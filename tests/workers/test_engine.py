@@ -286,7 +286,7 @@ async def test_batches_have_the_size_that_is_set(transact, sql, database, vault)
 )
 def test_batches_grow_while_they_are_quick(batch_size, rate, sizes):
     """Unless set, a batch doubles while its transaction is quick and halves when it is slow; a rate bounds it."""
-    pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, batch_size, rate, planned=True))
+    pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, batch_size, rate, True, "somebody", None))
     found = []
     for seconds in (0.001, 0.001, 0.001, 0.001, 1, 1, 1):
         found.append(pace.size)

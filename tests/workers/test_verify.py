@@ -128,12 +128,12 @@ async def test_a_legacy_row_written_meanwhile_keeps_the_door_open(sql, sealed, b
     late = uuid.uuid4()
     conclude = Verify.conclude
 
-    async def later(self: Verify, database: Any, run: Any) -> str | None:
+    async def later(self: Verify, database: Any, vault: Any, run: Any) -> str | None:
         await sql.execute(
             "INSERT INTO configs (id, key, value, updated_by) VALUES ($1, 'late', '{\"value\": 1}', 'old software')",
             late,
         )
-        return await conclude(self, database, run)
+        return await conclude(self, database, vault, run)
 
     monkeypatch.setattr(Verify, "conclude", later)
     run = await backfill(VERIFY)

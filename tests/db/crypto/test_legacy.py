@@ -192,9 +192,7 @@ def test_default_salt_and_info() -> None:
         assert wrong.read(token) == Undecidable(NO_KEY)
 
 
-ROW = re.compile(
-    r"^\t\('([0-9a-f-]{36})', (?:NULL|'[^']*'), '[^']*', '((?:[^']|'')*)', '\w+', ", re.MULTILINE
-)
+ROW = re.compile(r"^\t\('([0-9a-f-]{36})', (?:NULL|'[^']*'), '[^']*', '((?:[^']|'')*)', '\w+', ", re.MULTILINE)
 
 
 def legacy_rows() -> list[tuple[str, str, Any, dict[str, Any]]]:

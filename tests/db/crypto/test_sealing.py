@@ -209,7 +209,7 @@ def test_authentic_bytes_that_are_no_json_are_refused(payload: bytes) -> None:
 def test_a_place_that_is_no_text() -> None:
     """A lone surrogate in the place's key is refused, when sealing as when opening."""
     broken = Place(Purpose.CONFIG, None, None, "\ud800")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="surrogates"):
         key().seal(broken, 1)
     assert_refused(SEALED, broken)
 
