@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+import asyncpg
 import uvicorn
 import uvloop
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+import asyncpg
 import redis.exceptions
 from graphql import GraphQLError, ValueNode
 from sqlalchemy.exc import DBAPIError, InterfaceError

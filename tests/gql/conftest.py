@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from graphql import parse, print_ast
+from graphql import OperationDefinitionNode, parse, print_ast
 from sqlalchemy import text
 from starlette.applications import Starlette
 
@@ -32,7 +32,7 @@ CONTRACT = Path(__file__).parent.parent / "data" / "operations.graphql"
 OPERATIONS = {
     definition.name.value: print_ast(definition)
     for definition in parse(CONTRACT.read_text()).definitions
-    if getattr(definition, "name", None)
+    if isinstance(definition, OperationDefinitionNode) and definition.name
 }
 """The contract's operations, by name, verbatim."""
 

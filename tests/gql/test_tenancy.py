@@ -294,7 +294,7 @@ async def test_callers_without_a_token_that_holds(api, estate, tables: Tables, k
 
 def test_no_operation_is_missing_from_the_table() -> None:
     """Every field of Query, Mutation and Subscription is in tenancy.txt: a new operation without its row fails here."""
-    graphql = schema._schema  # pyright: ignore[reportPrivateUsage]
+    graphql = schema._schema
     assert graphql.query_type is not None
     assert graphql.mutation_type is not None
     assert graphql.subscription_type is not None
