@@ -5,17 +5,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, select, text, update
+from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import access, history
 from db.access import Principal
 from db.arrays import among
-from db.deeds import Deed, tell_ids
+from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_values, fields_of
 from db.integrations import entries_of, lock_integration
-from db.limits import MAPPINGS_LIMIT, Problems, value_map, version_map
+from db.limits import Problems, value_map, version_map
 from db.models import Integration, Organization
 from db.models import Mapping as MappingModel
 from db.pages import Order, Page, read_page
@@ -23,7 +23,7 @@ from db.policy import admit, admit_to
 from db.sessions import ReadSession
 from db.values import JSON
 from db.vault import Transaction
-from db.writing import Entry, check_versions, lock, put, remove
+from db.writing import check_versions, lock, put, remove
 
 ORDER = Order("mappings", (MappingModel.id,), (uuid.UUID,))
 
@@ -99,15 +99,15 @@ async def create_mapping(transaction: Transaction, integration_id: uuid.UUID, ne
     principal = transaction.principal
     admit(principal, "Mutation.createMapping")
     await lock_integration(transaction, integration_id)
-    await _lock_organizations(transaction, [new.organization_id])
+    await lock_organizations(transaction, [new.organization_id])
     admit_to(principal, "Mutation.createMapping", new.organization_id)
     fields = await fields_of(transaction.session, integration_id)
     problems = Problems()
-    _check_entity(new.entity_id, new.entity_name, problems)
+    check_entity(new.entity_id, new.entity_name, problems)
     written = _first_config(fields, new, problems)
     problems.check()
     row = await _insert(transaction, integration_id, new)
-    await _clear(transaction, integration_id, [new.organization_id], history.LEFT_OVER)
+    await clear_overrides(transaction, integration_id, [new.organization_id], history.LEFT_OVER)
     await put(transaction, entries_of(integration_id, new.organization_id, fields, written), {})
     transaction.record(_deed("mapping.create", row, list(written)))
     return row
@@ -125,7 +125,7 @@ async def update_mapping(
     row = await _lock_mapping(transaction, id)
     admit_to(transaction.principal, "Mutation.updateMapping", row.organization_id)
     problems = Problems()
-    _check_entity(changes.get("entity_id", "-"), changes.get("entity_name"), problems)
+    check_entity(changes.get("entity_id", "-"), changes.get("entity_name"), problems)
     if row.organization_id is None and (config is not None or expected_versions is not None):
         problems.add("a fallback mapping has no overrides", "config")
     fields = await fields_of(transaction.session, row.integration_id)
@@ -145,70 +145,9 @@ async def delete_mapping(transaction: Transaction, id: uuid.UUID) -> None:
     row = await _lock_mapping(transaction, id)
     admit_to(transaction.principal, "Mutation.deleteMapping", row.organization_id)
     if row.organization_id is not None:
-        await _clear(transaction, row.integration_id, [row.organization_id], history.MAPPING_DELETED)
+        await clear_overrides(transaction, row.integration_id, [row.organization_id], history.MAPPING_DELETED)
     await transaction.session.execute(delete(MappingModel).where(MappingModel.id == id))
     transaction.record(_deed("mapping.delete", row, []))
-
-
-async def upsert_mappings(
-    transaction: Transaction, integration_id: uuid.UUID, wanted: Sequence[NewMapping]
-) -> tuple[int, int, list[MappingRow]]:
-    """Create or update many mappings, all or none: how many were created, how many updated, and all of them."""
-    admit(transaction.principal, "Mutation.upsertMappings")
-    await lock_integration(transaction, integration_id)
-    problems = Problems()
-    if len(wanted) > MAPPINGS_LIMIT:
-        problems.add(f"must have {MAPPINGS_LIMIT} mappings at most", "mappings")
-        problems.check()
-    await _lock_organizations(transaction, [new.organization_id for new in wanted])
-    for new in wanted:
-        admit_to(transaction.principal, "Mutation.upsertMappings", new.organization_id)
-    fields = await fields_of(transaction.session, integration_id)
-    written, removed = _check_all(fields, wanted, problems)
-    problems.check()
-    rows, created = await _upsert(transaction, integration_id, wanted)
-    await _clear(transaction, integration_id, created, history.LEFT_OVER)
-    entries = [
-        entry
-        for organization_id, values in written.items()
-        for entry in entries_of(integration_id, organization_id, fields, values)
-    ]
-    await _write_many(transaction, integration_id, entries, removed)
-    keys = sorted({entry.key for entry in entries} | {key for _, key in removed})
-    transaction.record(_upsert_deed(integration_id, rows, len(created), keys))
-    return len(created), len(rows) - len(created), rows
-
-
-def _check_all(
-    fields: Mapping[str, Field], wanted: Sequence[NewMapping], problems: Problems
-) -> tuple[dict[uuid.UUID | None, dict[str, JSON]], set[tuple[uuid.UUID | None, str]]]:
-    written: dict[uuid.UUID | None, dict[str, JSON]] = {}
-    removed: set[tuple[uuid.UUID | None, str]] = set()
-    for index, new in enumerate(wanted):
-        here = ("mappings", index)
-        if new.organization_id in written:
-            problems.add("names an organization that another mapping names", *here, "organizationId")
-        _check_entity(new.entity_id, new.entity_name, problems, *here)
-        values = value_map({} if new.config is None else new.config, problems, *here, "config")
-        some, gone = check_values(fields, values, problems, *here, "config")
-        written[new.organization_id] = some
-        removed.update((new.organization_id, key) for key in gone)
-    return written, removed
-
-
-async def _write_many(
-    transaction: Transaction,
-    integration_id: uuid.UUID,
-    entries: Sequence[Entry],
-    removed: Collection[tuple[uuid.UUID | None, str]],
-) -> None:
-    spots = {entry.spot for entry in entries} | set(removed)
-    if not spots:
-        return
-    organizations, keys = {spot[0] for spot in spots}, {spot[1] for spot in spots}
-    current = await lock(transaction, integration_id, organizations, keys)
-    await remove(transaction, [current[spot] for spot in removed if spot in current], history.DELETED)
-    await put(transaction, entries, current)
 
 
 async def _write_overrides(
@@ -241,14 +180,15 @@ def _first_config(fields: Mapping[str, Field], new: NewMapping, problems: Proble
     return written
 
 
-def _check_entity(entity_id: str | None, entity_name: str | None, problems: Problems, *path: str | int) -> None:
+def check_entity(entity_id: str | None, entity_name: str | None, problems: Problems, *path: str | int) -> None:
+    """An id is needed; id and name are names. Faults go to `problems`."""
     if entity_id is None:
         problems.add("must not be null", *path, "entityId")
     problems.name(entity_id, *path, "entityId")
     problems.name(entity_name, *path, "entityName")
 
 
-async def _clear(
+async def clear_overrides(
     transaction: Transaction,
     integration_id: uuid.UUID,
     organization_ids: Sequence[uuid.UUID | None],
@@ -278,7 +218,7 @@ async def _lock_mapping(transaction: Transaction, id: uuid.UUID) -> MappingRow:
     return MappingRow(*row)
 
 
-async def _lock_organizations(transaction: Transaction, ids: Collection[uuid.UUID | None]) -> None:
+async def lock_organizations(transaction: Transaction, ids: Collection[uuid.UUID | None]) -> None:
     """Keep organizations from being deleted under the write; refuse those that are not there or not visible."""
     wanted = sorted({id for id in ids if id is not None})
     statement = (
@@ -317,47 +257,8 @@ async def _update(transaction: Transaction, row: MappingRow, changes: Mapping[st
     return MappingRow(*(done or ()))
 
 
-async def _upsert(
-    transaction: Transaction, integration_id: uuid.UUID, wanted: Sequence[NewMapping]
-) -> tuple[list[MappingRow], list[uuid.UUID | None]]:
-    """All mappings in the order they were given, and the organizations whose mapping is new."""
-    parameters = {
-        "integration_id": integration_id,
-        "ids": [uuid.uuid4() for _ in wanted],
-        "organization_ids": [new.organization_id for new in wanted],
-        "entity_ids": [new.entity_id for new in wanted],
-        "entity_names": [new.entity_name for new in wanted],
-    }
-    rows = await transaction.session.rows(_UPSERT, parameters)
-    by_owner = {row.organization_id: row for row in rows}
-    ordered = [by_owner[new.organization_id] for new in wanted]
-    return [MappingRow(*tuple(row)[:-1]) for row in ordered], [row.organization_id for row in rows if row.inserted]
-
-
-_UPSERT = text("""
-INSERT INTO integration_mappings AS m (id, integration_id, organization_id, entity_id, entity_name)
-SELECT u.id, CAST(:integration_id AS uuid), u.organization_id, u.entity_id, u.entity_name
-FROM unnest(
-    CAST(:ids AS uuid[]), CAST(:organization_ids AS uuid[]), CAST(:entity_ids AS varchar[]),
-    CAST(:entity_names AS varchar[])
-) AS u (id, organization_id, entity_id, entity_name)
-ORDER BY u.organization_id
-ON CONFLICT (integration_id, organization_id) DO UPDATE
-SET entity_id = excluded.entity_id, entity_name = coalesce(excluded.entity_name, m.entity_name), updated_at = now()
-RETURNING m.id, m.integration_id, m.organization_id, m.entity_id, m.entity_name, (m.xmax = 0) AS inserted
-""")
-
-
 def _deed(action: str, row: MappingRow, keys: Sequence[str]) -> Deed:
     return Deed(action, row.organization_id, row.integration_id, keys=keys, detail={"mapping": str(row.id)})
-
-
-def _upsert_deed(integration_id: uuid.UUID, rows: Sequence[MappingRow], created: int, keys: Sequence[str]) -> Deed:
-    """One event: on the organization's chain where the call concerned one alone, else on the global one."""
-    owner = rows[0].organization_id if len(rows) == 1 else None
-    counts = {"created": created, "updated": len(rows) - created}
-    named = {"mappings": tell_ids([row.id for row in rows])}
-    return Deed("mapping.upsert", owner, integration_id, keys=keys, detail=counts | named)
 
 
 def _row(row: Row[Any]) -> MappingRow:

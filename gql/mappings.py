@@ -6,6 +6,7 @@ from db import configs as config_rules
 from db import mappings as rules
 from db.errors import NotFound
 from db.limits import Problems, identifier
+from db.mapping_upserts import upsert_mappings
 from gql.arguments import After, First, Id, Input, OptionalId, page_size
 from gql.configs import Config, show_config
 from gql.connections import Connection, connect
@@ -238,6 +239,6 @@ class MappingMutation:
         ]
         problems.check()
         created, updated, rows = await info.context.write(
-            lambda transaction: rules.upsert_mappings(transaction, integration, wanted)
+            lambda transaction: upsert_mappings(transaction, integration, wanted)
         )
         return UpsertMappingsPayload(created=created, updated=updated, mappings=[show_mapping(row) for row in rows])

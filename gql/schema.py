@@ -8,7 +8,8 @@ from graphql import build_schema, lexicographic_sort_schema, print_schema
 
 from gql.audit import AuditQuery
 from gql.backfill import BackfillMutation, BackfillQuery, BackfillSubscription
-from gql.configs import ConfigMutation, ConfigQuery
+from gql.config_writes import ConfigMutation
+from gql.configs import ConfigQuery
 from gql.guard import guard
 from gql.integrations import IntegrationMutation, IntegrationQuery
 from gql.mappings import MappingMutation, MappingQuery
