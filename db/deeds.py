@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from db.access import Principal
+from db.limits import NAME_LIMIT
 
 REASON_LIMIT: Final = 500
 """Characters of a reason, at most."""
@@ -45,7 +46,7 @@ class Deed:
         return Event(
             id=uuid.uuid4(),
             at=self.at,
-            actor=principal.name,
+            actor=_storable(principal.name),
             token_id=None if principal.token_id == _NO_TOKEN else principal.token_id,
             action=self.action,
             organization_id=self.organization_id,
@@ -96,6 +97,11 @@ class Event:
 def tell_ids(ids: Sequence[uuid.UUID | None]) -> list[str]:
     """Ids for an event's detail: no more than it may name. Its counts tell how many there were."""
     return sorted(str(id) for id in ids if id is not None)[:TOLD_LIMIT]
+
+
+def _storable(name: str) -> str:
+    """A name as the log can hold it: an identity provider's may be anything, and must not keep others' events out."""
+    return name.replace("\0", " ").encode(errors="replace").decode()[:NAME_LIMIT]
 
 
 def _text(id: uuid.UUID | None) -> str | None:

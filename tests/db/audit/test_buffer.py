@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -96,6 +97,16 @@ async def test_a_commit_without_an_answer(
     await buffer.flush()
     rows = await tamper("SELECT organization_id FROM audit_log ORDER BY 1")
     assert [row["organization_id"] for row in rows] == [A, B]
+    assert await faults() == []
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "a\ud800b", "ä" * 255])
+async def test_a_name_of_any_kind(buffer, admin, faults, tamper, name: str) -> None:
+    """Whatever an identity provider calls somebody, the event is kept, and no other one waits because of it."""
+    buffer.add(replace(admin, name=name), Deed("config.resolve", A))
+    buffer.add(admin, Deed("config.resolve", A))
+    await buffer.flush()
+    assert len(await tamper("SELECT FROM audit_log")) == 2
     assert await faults() == []
 
 
