@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# One more than the cores: many tests wait for processes that they have started.
+WORKERS ?= 3
 
 .PHONY: run demo test check bench soak lock
 .DEFAULT_GOAL := run

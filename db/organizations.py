@@ -15,6 +15,7 @@ from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Token
+from db.models.config import NOWHERE
 from db.pages import Order, Page, read_page
 from db.policy import admit, admit_to
 from db.sessions import ReadSession
@@ -66,6 +67,9 @@ async def create_organization(transaction: Transaction, id: uuid.UUID | None, na
     admit(transaction.principal, "Mutation.createOrganization")
     problems = Problems()
     problems.name(name, "name")
+    if id == NOWHERE:
+        # It stands for no organization at all in the history's index.
+        problems.add("must not be the nil UUID", "id")
     problems.check()
     values = {"id": id or uuid.uuid4(), "name": name, "created_by": transaction.principal.name}
     statement = insert(Organization).values(values).on_conflict_do_nothing()

@@ -30,7 +30,7 @@ from db.settings import Settings
 from db.start import prepare
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = int(os.environ.get("STRONGROOM_FUZZ_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("STRONGROOM_FUZZ_EXAMPLES", "3"))
 CODES = {"BAD_USER_INPUT", "CONFLICT", "FORBIDDEN", "LIMIT_EXCEEDED", "NOT_FOUND", "UNDECRYPTABLE"}
 STACK = re.compile(r'Traceback|File \\?"/|site-packages|asyncpg|sqlalchemy|"INTERNAL"|"UNAVAILABLE"')
 

@@ -109,21 +109,32 @@ def list_hostile() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.usefixtures("quiet_gc")
+def test_hostile_documents(schema: GraphQLSchema) -> None:
+    """Each is read and judged in under 50 ms of CPU, and the cache keeps to its bound: every fifth of a thousand."""
+    assert judge_all(schema, list(list_hostile())[::5]) == {}
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("quiet_gc")
 def test_a_thousand_hostile_documents(schema: GraphQLSchema) -> None:
-    """Every one is read and judged in under 50 ms of CPU, and the cache keeps to its bound."""
+    """The same, all of them."""
+    documents = list(list_hostile())
+    assert len(documents) >= 900
+    assert judge_all(schema, documents) == {}
+
+
+def judge_all(schema: GraphQLSchema, documents: list[tuple[str, str]]) -> dict[str, float]:
+    """The documents that took too long, and how long."""
     cache = DocumentCache(schema, max_weight=8 * 2**20)
     slow: dict[str, float] = {}
-    count = 0
-    for name, text in list_hostile():
+    for name, text in documents:
         # The best of three: the machine has other work, the document has not.
         taken = min(measure(schema, text) for _ in range(3)) if (first := measure(schema, text)) > 0.02 else first
         if taken > LIMIT_SECONDS:
             slow[name] = taken
         cache.open(text)
         assert cache.weight <= 8 * 2**20
-        count += 1
-    assert count >= 900
-    assert slow == {}
+    return slow
 
 
 def measure(schema: GraphQLSchema, text: str) -> float:

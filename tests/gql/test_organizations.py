@@ -25,9 +25,12 @@ async def test_an_organization_keeps_the_id_that_the_platform_knows(client: Any)
     assert shown["organization"]["name"] == "A"
 
 
-@pytest.mark.parametrize("given", [{"name": ""}, {"name": "x" * 256}, {"name": "x", "id": "nobody"}])
+@pytest.mark.parametrize(
+    "given",
+    [{"name": ""}, {"name": "x" * 256}, {"name": "x", "id": "nobody"}, {"name": "x", "id": str(uuid.UUID(int=0))}],
+)
 async def test_what_is_no_organization(given: dict[str, Any], client: Any) -> None:
-    """A name has 1 to 255 characters, an id is a UUID."""
+    """A name has 1 to 255 characters, an id is a UUID, and not the nil one, which stands for no organization."""
     answer = await client.refused("CreateOrganization", input=given)
     assert answer.codes == ["BAD_USER_INPUT"]
     assert [problem["path"] for problem in answer.problems] == [["id"] if "id" in given else ["name"]]
