@@ -51,9 +51,8 @@ def place(text: str, folder: Path, port: int) -> str:
         ".strongroom": f"{folder}/home",
         "demo.log": f"{folder}/demo.log",
     }
-    for before, after in places.items():
-        text = text.replace(before, after)
-    return text
+    # In one pass: what is put in place may hold what is looked for.
+    return re.sub("|".join(map(re.escape, places)), lambda found: places[found[0]], text)
 
 
 def run_script(script: str, **environ: str) -> str:
