@@ -10,7 +10,6 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +17,7 @@ from sqlalchemy import select
 
 from db.access import Principal
 from db.arrays import among
+from db.background import Background
 from db.chain import AuditLog
 from db.deeds import NOWHERE, Deed, Event, Origin
 from db.models import AuditEvent
@@ -47,7 +47,7 @@ class AuditBuffer:
         self._waiting: dict[uuid.UUID, _Waiting] = {}
         self._unsure: set[uuid.UUID] = set()
         self._flushing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     @property
     def full(self) -> bool:
@@ -64,14 +64,11 @@ class AuditBuffer:
 
     def start(self) -> None:
         """Begin to write what waits, once a second."""
-        self._task = asyncio.create_task(self._run())
+        self._background.start(self._run())
 
     async def stop(self) -> None:
         """Write what waits and end."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._background.stop()
         await self.flush()
 
     async def flush(self) -> None:

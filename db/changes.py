@@ -11,11 +11,11 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
 
+from db.background import Background
 from db.snapshots import Change, Snapshots
 from db.urls import asyncpg_dsn
 
@@ -38,24 +38,21 @@ class ChangeFeed:
         self._name = uuid.uuid4().hex
         self._sent: dict[str, float] = {}
         self._heard = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def start(self) -> None:
         """Begin to listen; it goes on by itself, through broken connections too."""
-        self._task = asyncio.create_task(self._run())
+        self._background.start(self._run())
 
     async def stop(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._background.stop()
 
     async def _run(self) -> None:
         while True:
             try:
                 await self._listen()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever cut it (asyncpg has errors of no family), it begins anew
                 _logger.warning("the change feed is cut (%s); nothing is served from memory", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
 

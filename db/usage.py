@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 import uuid
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,6 +11,7 @@ from sqlalchemy import DateTime, Update, Uuid, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.arrays import rows_of
+from db.background import Background
 from db.models import Token
 from db.sessions import Database
 
@@ -31,7 +31,7 @@ class TokenUsage:
         self._database = database
         self._used: dict[uuid.UUID, datetime] = {}
         self._written: dict[uuid.UUID, float] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def note(self, token_id: uuid.UUID) -> None:
         """This token was used just now."""
@@ -39,14 +39,11 @@ class TokenUsage:
 
     def start(self) -> None:
         """Begin to write what is due."""
-        self._task = asyncio.create_task(self._run())
+        self._background.start(self._run())
 
     async def stop(self) -> None:
         """Write all that waits, due or not, and end."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._background.stop()
         self._written.clear()
         await self.flush()
 

@@ -175,6 +175,30 @@ async def test_a_silent_connection_is_given_up(monkeypatch, database_url, caplog
     assert snapshots.get("halo", uuid.UUID(int=1)) is None
 
 
+async def test_no_error_ends_the_feed(monkeypatch, database_url, caplog) -> None:
+    """Whatever breaks the feed, an error that nobody thought of too, it begins anew and vouches again."""
+    monkeypatch.setattr("db.changes._RETRY_SECONDS", 0.05)
+    snapshots = Snapshots()
+    feed = ChangeFeed(database_url, snapshots, lambda: None)
+    pulse, broken = feed._pulse, [asyncpg.InternalClientError("boom"), KeyError("boom")]
+
+    async def break_first(connection) -> None:
+        if broken:
+            raise broken.pop()
+        await pulse(connection)
+
+    monkeypatch.setattr(feed, "_pulse", break_first)
+    feed.start()
+    for _ in range(100):
+        if snapshots._vouched > 0:
+            break
+        await asyncio.sleep(0.05)
+    await feed.stop()
+    assert snapshots._vouched > 0
+    assert "the change feed is cut (KeyError)" in caplog.text
+    assert "the change feed is cut (InternalClientError)" in caplog.text
+
+
 def test_a_payload_that_is_not_understood_is_a_change_of_everything() -> None:
     """Newer software may tell more: whatever cannot be read forgets all."""
     one, two = uuid.UUID(int=1), uuid.UUID(int=2)
