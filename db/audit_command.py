@@ -76,7 +76,7 @@ async def export(database: Database, since: datetime | None, until: datetime | N
         statement = statement.where(AuditEvent.at >= since)
     if until is not None:
         statement = statement.where(AuditEvent.at < until)
-    async with database.snapshot() as session:
+    async with database.steady() as session:
         async for row in session.stream(statement):
             place = {"sequence": row.sequence, "keyId": str(row.key_id)}
             vouching = {"previous": row.previous.hex(), "mac": row.mac.hex()}

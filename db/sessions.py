@@ -52,7 +52,7 @@ class ReadSession:
         return (await self._connection.execute(statement, parameters)).scalar()
 
 
-class Snapshot(ReadSession):
+class SteadySession(ReadSession):
     """Statements that change nothing and all see the same moment."""
 
     async def stream(self, statement: Executable, parameters: Parameters | None = None) -> AsyncGenerator[Row[Any]]:
@@ -104,7 +104,7 @@ class Database:
             connect_args={"timeout": 5},
         )
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._steady = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[ReadSession]:
@@ -113,10 +113,10 @@ class Database:
             yield ReadSession(connection)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncGenerator[Snapshot]:
+    async def steady(self) -> AsyncGenerator[SteadySession]:
         """A session that sees the database as it is now, whatever is written meanwhile."""
-        async with self._snapshots.connect() as connection:
-            yield Snapshot(connection)
+        async with self._steady.connect() as connection:
+            yield SteadySession(connection)
 
     async def write(self, work: Callable[[WriteSession], Awaitable[T]]) -> T:
         """Run `work` in one transaction and commit it; run it again when it was a deadlock's victim."""

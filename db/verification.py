@@ -16,7 +16,7 @@ from db.events import EVENT_COLUMNS, event_of
 from db.following import Chain, Fault, Stored
 from db.models import AuditEvent
 from db.models import AuditKey as StoredKey
-from db.sessions import Database, Snapshot
+from db.sessions import Database, SteadySession
 
 
 class Verification:
@@ -34,7 +34,7 @@ class Verification:
 
     async def faults(self) -> AsyncGenerator[Fault]:
         """Whatever is wrong, chain by chain."""
-        async with self._database.snapshot() as session:
+        async with self._database.steady() as session:
             heads = await read_heads(session)
             keys = await self._open_keys(session)
             left = set(heads) | set(self._known)
@@ -60,7 +60,7 @@ class Verification:
     def _end(self, chain: Chain | None) -> Iterator[Fault]:
         return iter(()) if chain is None else chain.end()
 
-    async def _open_keys(self, session: Snapshot) -> dict[uuid.UUID, AuditKey | None]:
+    async def _open_keys(self, session: SteadySession) -> dict[uuid.UUID, AuditKey | None]:
         keys: dict[uuid.UUID, AuditKey | None] = {}
         for row in await session.rows(select(StoredKey.id)):
             try:
