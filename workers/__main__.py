@@ -40,21 +40,23 @@ def main(arguments: list[str]) -> int:
     given = _read(arguments)
     configure_logs()
     try:
-        if given.command is not None:
-            return asyncio.run(COMMANDS[given.command].run(os.environ, given))
-        asyncio.run(run(os.environ))
+        return asyncio.run(_run(given))
     except BrokenPipeError:
         # Whoever read the lines has read enough; what Python still has to print must not fail on it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except StrongroomError as error:
-        return _complain(str(error), _CODES.get(error.code, 1))
-    except SettingsError as error:
-        return _complain(str(error))
+    except (SettingsError, StrongroomError) as error:
+        return _complain(str(error), _CODES.get(getattr(error, "code", ""), 1))
     except KeyboardInterrupt:
         return _complain("interrupted")
     except Exception as error:  # noqa: BLE001 - its text may hold anything
         return _complain(f"the {given.command or 'worker'} ended: {name_of(error)}")
+
+
+async def _run(given: argparse.Namespace) -> int:
+    if given.command is not None:
+        return await COMMANDS[given.command].run(os.environ, given)
+    await run(os.environ)
     return 0
 
 
