@@ -278,19 +278,19 @@ async def test_batches_have_the_size_that_is_set(transact, sql, database, vault)
 @pytest.mark.parametrize(
     ("batch_size", "rate", "sizes"),
     [
-        (None, None, [500, 1_000, 2_000, 4_000, 5_000, 2_500, 1_250]),
+        (None, None, [200, 400, 800, 1_600, 3_200, 256, 20]),
         (10_000, None, [10_000] * 7),
-        (None, 200, [50, 50, 50, 50, 50, 25, 12]),
+        (None, 200, [50, 50, 50, 50, 50, 4, 1]),
         (None, 1, [1] * 7),
     ],
 )
 def test_batches_grow_while_they_are_quick(batch_size, rate, sizes):
-    """Unless set, a batch doubles while its transaction is quick and halves when it is slow; a rate bounds it."""
+    """Unless set, a batch doubles while it is quick and shrinks at once when it is slow; a rate bounds it."""
     pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, batch_size, rate, True, "somebody", None))
     found = []
     for seconds in (0.001, 0.001, 0.001, 0.001, 1, 1, 1):
         found.append(pace.size)
-        pace.succeed(seconds)
+        pace.succeed(seconds, pace.size)
     assert found == sizes
 
 
