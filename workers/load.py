@@ -61,11 +61,18 @@ Measure = Callable[[Database, Slice], Awaitable[Load]]
 
 async def measure(database: Database, held: Slice) -> Load:
     """The load now: the time of a heartbeat, which is a whole transaction on a row of our own. Raises Lost."""
-    began = time.monotonic()
-    await beat(database, held)
-    answer = time.monotonic() - began
+    answer = await _time_beat(database, held)
+    if answer > LONGEST_ANSWER:
+        # Once more: this process itself may have been busy with another job's batch.
+        answer = min(answer, await _time_beat(database, held))
     async with database.read() as session:
         return Load(answer, await read_lag(session))
+
+
+async def _time_beat(database: Database, held: Slice) -> float:
+    began = time.monotonic()
+    await beat(database, held)
+    return time.monotonic() - began
 
 
 async def read_lag(session: ReadSession) -> Lag:

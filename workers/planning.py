@@ -58,10 +58,11 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
         return True
     lower = None if last is None else last.upper
     found = await session.first(_next(task.candidates(source, run), source, lower))
-    count, edge = (0, None) if found is None else found
-    is_last = count <= SLICE_ROWS
-    if count or lower is not None:
-        values = {"lower": lower, "upper": None if is_last else edge, "total": min(count, SLICE_ROWS)}
+    assert found is not None  # noqa: S101 - an aggregate has a row
+    rows, edge = found.rows, found.edge
+    is_last = rows <= SLICE_ROWS
+    if rows or lower is not None:
+        values = {"lower": lower, "upper": None if is_last else edge, "total": min(rows, SLICE_ROWS)}
         await _insert(session, run, source, values)
     return is_last
 
@@ -73,7 +74,7 @@ def _next(candidates: Select[Any], source: Source, lower: uuid.UUID | None) -> S
         candidates = candidates.where(id > lower)
     rows = candidates.order_by(id).limit(SLICE_ROWS + 1).cte("rows")
     edge = select(rows.c.id).order_by(rows.c.id).offset(SLICE_ROWS - 1).limit(1).scalar_subquery()
-    return select(func.count(), edge).select_from(rows)
+    return select(func.count().label("rows"), edge.label("edge")).select_from(rows)
 
 
 async def _insert(session: WriteSession, run: Run, source: Source, values: dict[str, Any]) -> None:
