@@ -170,7 +170,7 @@ async def test_watching_to_the_end(run: Run, engine: Engine, sql: Any, monkeypat
     """`start --watch` tells a run until it has succeeded, which is exit code 0; with --json one object a line."""
     monkeypatch.setattr(watching, "INTERVAL", 0.02)
     await plant_secrets(sql, 300)
-    watched = asyncio.create_task(run("start", "--watch", "--json", "--batch-size", "10"))
+    watched = asyncio.ensure_future(run("start", "--watch", "--json", "--batch-size", "10"))
     await work_on_whatever_is_there(engine, sql)
     code, out, err = await watched
     looks = [json.loads(line) for line in out.splitlines()]
