@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final
 
 from db.embedded.postgres import find_running
-from db.errors import NotFound, SettingsError, StrongroomError
+from db.errors import NotFound, SettingsError, StrongroomError, refuse
 from db.models import BackfillKind
 from db.reachability import check_postgres
 from db.runs import (
@@ -97,6 +97,8 @@ async def _watch(database: Database, vault: Vault, given: argparse.Namespace) ->
         async with database.read() as session:
             id = given.id or await find_newest(session)
         return await _watch_to_end(database, id, given)
+    if given.id is not None:
+        refuse("--follow goes with no run: it watches whichever is active", "id")
     with closing(_make_report(given)) as report:
         await follow(database, vault, report, _heed_signals())
     return 0

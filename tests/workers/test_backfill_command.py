@@ -105,6 +105,7 @@ async def test_start_and_steer(run: Run, sql: Any) -> None:
         (["resume", str(uuid.UUID(int=1))], "backfill run not found"),
         (["watch", str(uuid.UUID(int=1))], "backfill run not found"),
         (["pause"], "active backfill run not found"),
+        (["watch", "--follow", str(uuid.UUID(int=1))], "--follow goes with no run"),
         (["watch"], "backfill run not found"),
         (["list", "--first", "0"], "first: must be between 1 and 200"),
         ([], "required: step"),
