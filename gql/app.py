@@ -50,7 +50,7 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
         vault = make_vault(settings, keyring)
         await set_admin_token(settings, database, vault)
         async with (
-            open_authenticator(settings, database) as authenticator,
+            open_authenticator(settings, database, vault.audit) as authenticator,
             run_service(
                 database, vault, Queue(redis_url), database_url, authenticator, settings.trusted_proxies
             ) as service,

@@ -17,6 +17,7 @@ from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database, ReadSession, WriteSession
 from db.settings import Network
+from db.throttle import UNKNOWN
 from db.vault import Transaction, Vault
 from gql.auth import read_bearer
 from gql.lines import Lines
@@ -88,7 +89,7 @@ def open_context(service: Service) -> Callable[[Request], AbstractAsyncContextMa
     async def open_for(request: Request) -> AsyncGenerator[Context]:
         token = read_bearer(request.headers.get("authorization"))
         origin = read_origin(request, service.trusted_proxies)
-        principal = await service.authenticator.sign_in(service.database, token, origin.address or "unknown")
+        principal = await service.authenticator.sign_in(service.database, token, origin.address or UNKNOWN)
         yield Context(service, principal, origin)
 
     return open_for
