@@ -24,6 +24,7 @@ _MOST_FAILURES: Final = 1_000_000
 _MOST_DOCUMENTS: Final = 100_000
 
 Trusted = Literal["off", "allow", "only"]
+Introspection = Literal["authenticated", "unlimited", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Settings:
     automatic_persisted_queries: int = 0
     migration_database_url: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = ()
+    introspection: Introspection = "authenticated"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -76,6 +78,7 @@ class Settings:
             automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
             migration_database_url=_read_migration_url(environ.get("STRONGROOM_MIGRATION_DATABASE_URL")),
             trusted_proxies=_read_networks(environ.get("STRONGROOM_TRUSTED_PROXIES")),
+            introspection=_read_introspection(environ.get("STRONGROOM_INTROSPECTION", "authenticated")),
         )
         settings.legacy_keys()
         if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
@@ -109,6 +112,7 @@ _NAMES: Final = (
     "STRONGROOM_FAILED_SIGN_INS_PER_CREDENTIAL",
     "STRONGROOM_HOME",
     "STRONGROOM_HOST",
+    "STRONGROOM_INTROSPECTION",
     "STRONGROOM_LEGACY_FERNET_KEYS",
     "STRONGROOM_LEGACY_SECRET_KEY",
     "STRONGROOM_LEGACY_SECRET_KEY_INFO",
@@ -217,6 +221,12 @@ def _read_origins(text: str | None) -> tuple[str, ...]:
 def _read_trusted(text: str) -> Trusted:
     if text not in ("off", "allow", "only"):
         raise SettingsError("STRONGROOM_TRUSTED_DOCUMENTS is not off, allow or only")
+    return text
+
+
+def _read_introspection(text: str) -> Introspection:
+    if text not in ("authenticated", "unlimited", "off"):
+        raise SettingsError("STRONGROOM_INTROSPECTION is not authenticated, unlimited or off")
     return text
 
 

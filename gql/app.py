@@ -30,6 +30,7 @@ from db.upgrade import is_current
 from db.vault import Vault
 from gql.context import Service, open_context
 from gql.http import GraphQLEndpoint
+from gql.introspection import allow_introspection
 from gql.manifests import read_trust
 from gql.origins import Origins, list_middleware
 from gql.replies import Guard, answer_http_exception
@@ -95,7 +96,8 @@ def make_app(service: Service, settings: Settings | None = None) -> Starlette:
     origins = settings.cors_origins if settings else ()
     trust = read_trust(settings) if settings else Trust()
     open_for = open_context(service)
-    endpoint = GraphQLEndpoint(schema, open_for, None, _STATIC / "graphiql.html", trust, service.lines)
+    allowed = allow_introspection(settings.introspection if settings else "authenticated")
+    endpoint = GraphQLEndpoint(schema, open_for, allowed, _STATIC / "graphiql.html", trust, service.lines)
     sockets = SocketEndpoint(endpoint.operations, open_for, service.lines, Origins(origins))
     return Starlette(
         routes=[

@@ -79,6 +79,7 @@ def test_everything_given():
         ("STRONGROOM_MIGRATION_DATABASE_URL", f"mysql://u:{PLANTED}@h/d"),
         ("STRONGROOM_MIGRATION_DATABASE_URL", f"postgresql://u:{PLANTED}@h/d"),
         ("STRONGROOM_TRUSTED_PROXIES", PLANTED),
+        ("STRONGROOM_INTROSPECTION", PLANTED),
         ("REDIS_URL", f"http://u:{PLANTED}@h"),
         ("REDIS_URL", f"redis://:{PLANTED}@h:port"),
         ("REDIS_URL", f"redis://:{PLANTED}@h/zero"),
