@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,28 @@ ADMIN = "the-admin-token-of-these-tests-" + "x" * 12
 ROOT_KEYS = f"test:{base64.b64encode(os.urandom(32)).decode()}"
 
 
-class Api:
-    """An API in a process of its own. Whoever makes one stops it."""
+LOUD = """
+import importlib, logging, sys
+logging.basicConfig(level=logging.DEBUG)
+for name in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "arq", "redis", "asyncio", "websockets"):
+    logging.getLogger(name).setLevel(logging.DEBUG)
+sys.exit(importlib.import_module(sys.argv[1] + ".__main__").main(*([sys.argv[2:]] if sys.argv[2:] else [])))
+"""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str, **settings: str) -> None:
+
+class Api:
+    """An API, or a worker, in a process of its own. Whoever makes one stops it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        redis_url: str,
+        command: Sequence[str] = ("gql", "serve"),
+        loud: bool = False,
+        **settings: str,
+    ) -> None:
+        """A loud one logs at DEBUG, in Python's development mode, with its fault handler on."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -32,10 +50,12 @@ class Api:
         environ |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "STRONGROOM_ROOT_KEYS": ROOT_KEYS}
         environ |= {"STRONGROOM_HOME": str(folder), "STRONGROOM_PORT": str(self.port)}
         environ |= {"STRONGROOM_ADMIN_TOKEN": ADMIN, **settings}
-        self._said = folder / f"said-{self.port}"
+        self._said = folder.parent / f"said-{self.port}"
+        how = ["-X", "dev", "-X", "faulthandler", "-c", LOUD] if loud else ["-m"]
         with self._said.open("wb") as output:
-            command = [sys.executable, *settings.pop("PYTHON", "").split(), "-m", "gql", "serve"]
-            self._process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
+            self._process = subprocess.Popen(
+                [sys.executable, *how, *command], cwd=ROOT, env=environ, stdout=output, stderr=output
+            )
         self.seen = psutil.Process(self._process.pid)
 
     @property
@@ -63,6 +83,10 @@ class Api:
             self._process.kill()
         self._process.wait(10)
 
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        return self._process.wait(20)
+
     def signal(self, number: int) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
@@ -76,8 +100,8 @@ def start_apis(folder: Path, database_url: str, redis_url: str) -> Iterator[Star
     started: list[Api] = []
 
     def start(**settings: Any) -> Api:
-        started.append(Api(folder, database_url, redis_url, **settings))
-        return started[-1].wait_until_alive()
+        started.append(Api(folder, settings.pop("DATABASE_URL", database_url), redis_url, **settings))
+        return started[-1] if "command" in settings else started[-1].wait_until_alive()
 
     try:
         yield start
