@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 
+from db.dumps import forbid_dumps
 from db.errors import SettingsError
 from workers.failures import name_of
 from workers.worker import configure_logs, run
@@ -11,6 +12,7 @@ from workers.worker import configure_logs, run
 
 def main() -> int:
     """The exit code. Whatever goes wrong is told in one line, which repeats no secret."""
+    forbid_dumps()
     configure_logs()
     try:
         asyncio.run(run(os.environ))

@@ -225,7 +225,7 @@ def ask_something(chance: random.Random, tenant: Tenant, other: Tenant, run: str
         (4, Question("auditEvents", events, {}, (tenant.id,))),
         (1, Question("subscribe", watch, {"id": run}, ("FORBIDDEN",), refused=True, read=False, events=True)),
         (7, Question("write", CREATE["config"], {"i": write}, ("[SECRET]",), read=False)),
-        (5, Question("write an override", UPDATE, {"i": change}, (word,), read=False)),
+        (5, Question("write an override", UPDATE, {"i": change}, (tenant.mark("note"),), read=False)),
         (3, Question("write another's", CREATE["config"], {"i": theirs}, none, refused=True, read=False)),
         (2, Question("delete another's", "mutation D($i: DeleteConfigInput!) { deleteConfig(input: $i) { id } }",
                      {"i": {"id": other.standalone}}, none, refused=True, read=False)),

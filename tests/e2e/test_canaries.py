@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from db.embedded import EmbeddedServers
+from gql.schema import schema
 from tests.e2e.crowd import CREATE, UPDATE
 from tests.e2e.processes import ADMIN, ROOT, ROOT_KEYS, Api, StartApi
 from tests.e2e.wire import Wire
@@ -271,6 +272,7 @@ async def test_what_the_machine_can_see(
     export = [sys.executable, "-m", "db", "audit", "export"]
     exported = subprocess.run(export, cwd=ROOT, env=environ, check=True, capture_output=True, text=True).stdout
     for process in processes:
+        assert process.seen.rlimit(psutil.RLIMIT_CORE) == (0, 0)
         process.signal(signal.SIGABRT)
         process.wait()
     keeper.wire.close()
@@ -313,6 +315,17 @@ async def own_url(sql: asyncpg.Connection, server_url: str) -> str:
     """The URL of this test's database."""
     head, _, query = server_url.partition("?")
     return f"{head.rsplit('/', 1)[0]}/{await sql.fetchval('SELECT current_database()')}?{query}"
+
+
+def test_no_tracer_is_loaded() -> None:
+    """Nothing that sends traces of requests anywhere is installed with the service or loaded by it."""
+    names = ("opentelemetry", "sentry_sdk", "ddtrace", "newrelic", "elasticapm")
+    code = f"import gql.app, workers.worker, sys; print([n for n in {names} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+    locked = (ROOT / "requirements.txt").read_text().lower()
+    assert not [name for name in names if name.replace("_", "-") in locked]
+    assert not schema.extensions
 
 
 async def test_a_search_that_is_not_blind() -> None:

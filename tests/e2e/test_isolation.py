@@ -30,7 +30,7 @@ async def test_20_000_mixed_requests(
     crowd = await ask(start_api, organizations=50, requests=20_000, connections=64, processes=2)
     record_property("requests", sum(crowd.asked.values()))
     record_property("seconds", round(time.monotonic() - began, 1))
-    record_property("answers of another organization", len(crowd.faults))
+    record_property("answers of another organization", sum(" shows " in fault for fault in crowd.faults))
     for name, count in sorted(crowd.asked.items()):
         record_property(name, count)
     assert crowd.faults == []
