@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from strawberry.types import Info
@@ -13,6 +13,7 @@ from db.access import Principal
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator
 from db.deeds import NOWHERE, Origin
+from db.errors import LimitExceeded
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database, ReadSession, WriteSession
@@ -26,6 +27,10 @@ from gql.origin import read_origin
 from gql.progress import Progress
 
 T = TypeVar("T")
+
+MAX_LISTED: Final = 20_000
+"""Items that one answer may hold in lists without pages: their sizes are not in the query, so it cannot be refused
+for them before it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,14 @@ class Context:
         self.service = service
         self.principal = principal
         self.origin = origin
+        self._listed = 0
+
+    def list_all(self, items: list[T]) -> list[T]:
+        """The items of a list without pages. LimitExceeded once such lists hold too many, all together."""
+        self._listed += len(items)
+        if self._listed > MAX_LISTED:
+            raise LimitExceeded(f"lists without pages hold more than {MAX_LISTED} items, ask for smaller pages")
+        return items
 
     def read(self) -> AbstractAsyncContextManager[ReadSession]:
         """A read session."""
