@@ -64,6 +64,9 @@ class Resolver:
         key, when a secret cannot be opened.
         """
         admit(principal, "Query.resolve")
+        if not principal.sees_organization(organization_id):
+            # Before anything is looked up: how long it takes would tell what is in memory of another's.
+            raise NotFound("organization")
         snapshot = self.snapshots.get(integration, organization_id)
         if snapshot is None:
             snapshot = await self._read(integration, organization_id)
