@@ -115,6 +115,7 @@ class GraphQLEndpoint(Generic[Context]):
         self, prepared: Prepared, context: Context, caller: Caller[Context], receive: Receive, send: Send
     ) -> None:
         with self._lines.open() as line:
+            self._lines.assign(line, caller.credential)
             line.start(caller.watch())
             await stream_events(line, self.operations.stream(prepared, context, caller.open), receive, send)
 
