@@ -17,6 +17,7 @@ from db.vault import Vault
 from workers.failures import is_passing, name_of
 from workers.finishing import fail, settle
 from workers.planning import plan
+from workers.rewrap import Rewrap
 from workers.rotate import Rotate
 from workers.seal import Seal
 from workers.slices import WORKABLE, Lost, Slice, claim, release
@@ -28,6 +29,7 @@ TASKS: Final[Mapping[BackfillKind, Task]] = {
     BackfillKind.SEAL: Seal(),
     BackfillKind.VERIFY: Verify(),
     BackfillKind.ROTATE: Rotate(),
+    BackfillKind.REWRAP: Rewrap(),
 }
 
 _SHIFT: Final = 20.0

@@ -8,6 +8,7 @@ from db.models.backfill import (
     BackfillRun,
     BackfillSlice,
     BackfillStatus,
+    BackfillTally,
 )
 from db.models.base import Base
 from db.models.config import Config, ConfigVersion, QuarantinedConfig
@@ -25,6 +26,7 @@ __all__ = [
     "BackfillRun",
     "BackfillSlice",
     "BackfillStatus",
+    "BackfillTally",
     "Base",
     "Config",
     "ConfigField",
