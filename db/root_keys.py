@@ -95,9 +95,8 @@ async def check_keyring(root_keys: RootKeyProvider, session: ReadSession) -> Non
 
 
 def _tell_shut(root_key_id: str, keys: Sequence[ShutKey], total: int) -> str:
-    if len(keys) == total:
-        return f"root key {root_key_id} is not the one that they are wrapped with ({_count(keys)}, none opens)"
-    return f"under root key {root_key_id}, {len(keys)} of {total}: {name_keys(keys)}"
+    wrong = ". Is there another key under this id?" if len(keys) == total else ""
+    return f"under root key {root_key_id}, {len(keys)} of {total}: {name_keys(keys)}{wrong}"
 
 
 def name_keys(keys: Sequence[ShutKey]) -> str:

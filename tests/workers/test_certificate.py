@@ -95,7 +95,8 @@ WRONG = {
     ),
     "a field of a row without an integration": (
         NEW
-        + f"SELECT gen_random_uuid(), NULL::uuid, NULL::uuid, 'url', {CLEAR}::jsonb, 'string', false, {FIELD.format('url')}, 'x'"
+        + f"SELECT gen_random_uuid(), NULL::uuid, NULL::uuid, 'url', {CLEAR}::jsonb, 'string', false, "
+        + f"{FIELD.format('url')}, 'x'"
     ),
     "a row that lets go of its field": "UPDATE configs SET field_id = NULL WHERE key = 'url'",
     "an unknown row that takes a field's name": (
