@@ -75,7 +75,7 @@ async def test_a_table_of_root_keys(run: Run, entries, key) -> None:
 
 
 async def test_it_tells_what_start_up_refuses(run: Run, entries, key, sql) -> None:
-    """A keyring that lacks a key, and a damaged data key: told by their ids, for scripts too, and the exit code is 1."""
+    """A keyring that lacks a key, and a damaged data key: told by their ids, also as JSON; the exit code is 1."""
     done = run(entries["new"], "--json")
     assert done.returncode == 1
     told = json.loads(done.stdout)
