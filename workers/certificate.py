@@ -27,7 +27,7 @@ async def certify(database: Database, vault: Vault, run: Run) -> str | None:
         if shut:
             return f"keys do not open: {name_keys(shut)}"
         wrapped = [key for key in await count_wrapped(session, root_keys) if key.data_keys or key.audit_keys]
-        certificate = await _count(session, run) | {
+        certificate: dict[str, Any] = await _count(session, run) | {
             "dataKeys": sum(key.data_keys for key in wrapped),
             "auditKeys": sum(key.audit_keys for key in wrapped),
             "rootKeys": [key.id for key in wrapped],

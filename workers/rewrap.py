@@ -1,6 +1,6 @@
 """REWRAP: all data keys and audit keys under the primary root key. No row is touched, so it takes seconds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, Uuid, cast, func, null, select, text
@@ -58,15 +58,9 @@ def _primary(batch: Batch) -> str:
     return batch.transaction.vault.data_keys.root_keys.primary_id
 
 
-def _lock(batch: Batch) -> Select[Any]:
-    if batch.source is Source.DATA_KEYS:
-        columns = select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
-    else:
-        scope = cast(null(), Uuid).label("organization_id")
-        columns = select(AuditKey.id, scope, AuditKey.root_key_id, AuditKey.wrapped)
+def _lock(batch: Batch) -> Select[*tuple[Any, ...]]:
     # Weak enough for rows to be sealed with the keys meanwhile.
-    model = batch.source.model
-    return columns.where(batch.rows).order_by(model.id).with_for_update(key_share=True)
+    return _KEYS[batch.source].where(batch.rows).order_by(batch.source.model.id).with_for_update(key_share=True)
 
 
 def _unwrap(batch: Batch, row: Row[Any]) -> bytes | None:
@@ -112,6 +106,13 @@ async def _tell_late(database: Database, vault: Vault) -> str | None:
         "restart every API and worker with the same primary root key, and start another run"
     )
 
+
+_NO_SCOPE: Final = cast(null(), Uuid).label("organization_id")
+
+_KEYS: Final[Mapping[Source, Select[*tuple[Any, ...]]]] = {
+    Source.DATA_KEYS: select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped),
+    Source.AUDIT_KEYS: select(AuditKey.id, _NO_SCOPE, AuditKey.root_key_id, AuditKey.wrapped),
+}
 
 _UPDATE: Final = {
     source: text(f"""

@@ -68,7 +68,7 @@ BEGIN
     PERFORM FROM integrations WHERE id = NEW.integration_id FOR SHARE;
     IF EXISTS (
         SELECT FROM configs c JOIN integration_config_schema f ON f.integration_id = c.integration_id AND f.key = c.key
-        WHERE c.id = NEW.id AND c.field_id IS NULL
+        WHERE c.id = NEW.id AND c.field_id IS NULL AND NOT c.legacy
     ) THEN
         RAISE EXCEPTION 'config % is not tied to the field of its schema', NEW.id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'tied_to_field', TABLE = 'configs';
@@ -84,7 +84,7 @@ BEGIN
     PERFORM FROM integrations WHERE id = NEW.integration_id FOR UPDATE;
     IF EXISTS (
         SELECT FROM configs c JOIN integration_config_schema f ON f.integration_id = c.integration_id AND f.key = c.key
-        WHERE f.id = NEW.id AND c.field_id IS NULL
+        WHERE f.id = NEW.id AND c.field_id IS NULL AND NOT c.legacy
     ) THEN
         RAISE EXCEPTION 'configs of field % are not tied to it', NEW.id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'tied_to_field', TABLE = 'integration_config_schema';
@@ -110,7 +110,7 @@ BEGIN
                 CREATE CONSTRAINT TRIGGER tied_to_field
                     AFTER INSERT OR UPDATE OF key, integration_id, field_id, legacy ON configs
                     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-                    WHEN (NEW.field_id IS NULL AND NEW.integration_id IS NOT NULL)
+                    WHEN (NEW.field_id IS NULL AND NEW.integration_id IS NOT NULL AND NOT NEW.legacy)
                     EXECUTE FUNCTION strongroom_check_row();
             END IF;
             IF NOT EXISTS (
