@@ -34,7 +34,7 @@ async def shut(database: Database) -> str | None:
     A door that could not be shut is opened again; one that was shut before stays shut.
     """
     async with database.read() as session:
-        was_shut = await session.scalar(_IS_SHUT)
+        was_shut = await session.scalar(text(IS_SHUT))
     await _alter(database, "add")
     try:
         for step in _VALIDATIONS:
@@ -83,11 +83,9 @@ WHERE c.legacy OR c.field_id IS DISTINCT FROM f.id OR c.config_type <> f.field_t
 ORDER BY c.id LIMIT :limit
 """)
 
-_IS_SHUT: Final = text(f"""
-SELECT EXISTS (
-    SELECT FROM pg_constraint WHERE conname = '{CONSTRAINT}' AND conrelid = 'configs'::regclass AND convalidated
+IS_SHUT: Final = (
+    f"SELECT 1 FROM pg_constraint WHERE conname = '{CONSTRAINT}' AND conrelid = 'configs'::regclass AND convalidated"  # noqa: S608 - constants of ours
 )
-""")  # noqa: S608 - constants of ours
 
 _ALTER: Final = text("SELECT CAST(strongroom_alter_door(:step) AS text)")
 """A function of the tables' owner, which need not be the role that we work as."""
