@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select, text
+from sqlalchemy import Select, and_, exists, or_, select, text
 
 from db import history
-from db.models import Config, Integration
+from db.models import BackfillRun, Config, Integration, QuarantinedConfig
 from db.sessions import Database
 from db.stored import SchemaField, StoredConfig, select_stored, stored
+from db.values import ConfigType
 from db.vault import Vault
 from db.writing import remove
 from workers import seal_history
@@ -63,6 +64,15 @@ def _is_unsettled() -> Any:
     """Written as the predicate of ix_configs_unsettled, narrowed to what has a field that it is not tied to."""
     loose = or_(Config.legacy, Config.field_id.is_(None))
     return and_(loose, or_(Config.legacy, SchemaField.id.is_not(None)))
+
+
+def waiting() -> Select[Any]:
+    """What a new run would have something to do with: not what the last one left alone, unless it was written since."""
+    since = and_(QuarantinedConfig.config_id == Config.id, BackfillRun.started_at >= Config.updated_at)
+    undecided = exists().where(QuarantinedConfig.run_id == BackfillRun.id, since)
+    left = and_(Config.sealed.is_not(None), SchemaField.field_type.is_distinct_from(ConfigType.SECRET))
+    found = select(Config.id).outerjoin(SchemaField, _OF_ITS_SCHEMA)
+    return found.where(_is_unsettled(), ~left, ~undecided)
 
 
 async def _lock(batch: Batch) -> list[StoredConfig]:

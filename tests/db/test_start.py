@@ -99,7 +99,7 @@ async def test_a_foreign_keyring_is_refused(
     await seal(root_keyring)
     RootKeyring.create(tmp_path / KEYRING_FILE)
     held = (tmp_path / KEYRING_FILE).read_bytes()
-    with pytest.raises(SettingsError, match=f"lacks keys .*{root_keyring.primary_id} .3 keys"):
+    with pytest.raises(SettingsError, match=f"lacks keys .*{root_keyring.primary_id} .2 data keys, 1 audit key"):
         await prepare(settings_of(tmp_path), database_url, ignore)
     assert (tmp_path / KEYRING_FILE).read_bytes() == held
 
@@ -125,11 +125,11 @@ async def test_one_data_key_that_does_not_open_is_enough(
     await prepare(settings_of(tmp_path, STRONGROOM_ROOT_KEYS=keys), database_url, ignore)
     order = "DESC" if newest else "ASC"
     await sql.execute("UPDATE data_keys SET created_at = now() - interval '1 day' WHERE organization_id IS NULL")
-    await sql.execute(
+    damaged = await sql.fetchval(
         "UPDATE data_keys SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) WHERE id ="
-        f" (SELECT id FROM data_keys ORDER BY created_at {order} LIMIT 1)"
+        f" (SELECT id FROM data_keys ORDER BY created_at {order} LIMIT 1) RETURNING id"
     )
-    with pytest.raises(SettingsError, match=r"main .1 keys do not open"):
+    with pytest.raises(SettingsError, match=f"do not open: under root key main, 1 of 3: data key {damaged}$"):
         await prepare(settings_of(tmp_path, STRONGROOM_ROOT_KEYS=keys), database_url, ignore)
 
 
