@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from db.errors import SettingsError, StrongroomError
+from workers import scrub
 from workers.failures import name_of
 from workers.worker import configure_logs, run
 
@@ -26,7 +27,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[Mapping[str, Command]] = {}
+COMMANDS: Final[Mapping[str, Command]] = {"scrub": scrub}
 
 _BAD_INPUT: Final = 2
 """The exit code of argparse, too."""

@@ -124,7 +124,8 @@ _UPDATE = text("""
 UPDATE configs AS c
 SET value = CASE WHEN u.config_type <> 'secret' THEN coalesce(u.value, c.value) END,
     sealed = coalesce(u.sealed, c.sealed), data_key_id = coalesce(u.data_key_id, c.data_key_id),
-    config_type = u.config_type, field_id = u.field_id, legacy = false
+    config_type = u.config_type, field_id = u.field_id, legacy = false,
+    exposed_version = CASE WHEN u.sealed IS NULL THEN c.exposed_version ELSE c.version END
 FROM unnest(
     CAST(:ids AS uuid[]), CAST(:values AS jsonb[]), CAST(:sealed AS bytea[]), CAST(:data_key_ids AS uuid[]),
     CAST(:types AS config_type[]), CAST(:field_ids AS uuid[])
