@@ -14,7 +14,7 @@ from sqlalchemy import exists, func, insert, select, text, update
 from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.limits import Problems
-from db.models import ACTIVE, BackfillKind, BackfillRun, BackfillSlice, BackfillStatus
+from db.models import ACTIVE, BackfillKind, BackfillMove, BackfillRun, BackfillSlice, BackfillStatus
 from db.policy import admit
 from db.runs_progress import QuarantinedRow, RunRow, find_run, list_quarantine, list_runs, read_run
 from db.vault import Transaction
@@ -48,19 +48,12 @@ class Move(StrEnum):
     CANCEL = "cancel"
 
 
-MOVES: Final[Mapping[Move, Mapping[BackfillStatus, BackfillStatus]]] = {
-    Move.PAUSE: {
-        BackfillStatus.ENQUEUED: BackfillStatus.PAUSED,
-        BackfillStatus.RUNNING: BackfillStatus.PAUSED,
-    },
-    Move.RESUME: {BackfillStatus.PAUSED: BackfillStatus.ENQUEUED},
-    Move.CANCEL: {
-        BackfillStatus.ENQUEUED: BackfillStatus.CANCELLING,
-        BackfillStatus.RUNNING: BackfillStatus.CANCELLING,
-        BackfillStatus.PAUSED: BackfillStatus.CANCELLING,
-    },
+TARGETS: Final[Mapping[Move, BackfillStatus]] = {
+    Move.PAUSE: BackfillStatus.PAUSED,
+    Move.RESUME: BackfillStatus.ENQUEUED,
+    Move.CANCEL: BackfillStatus.CANCELLING,
 }
-"""The legal moves: from which state an operator takes a run to which. All others belong to the workers."""
+"""Where each move takes a run. From which states it may, PostgreSQL knows and enforces: the table `backfill_moves`."""
 
 
 async def start_backfill(
@@ -118,11 +111,11 @@ async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
     session = transaction.session
     admit(transaction.principal, f"Mutation.{move}Backfill")
     locked = select(BackfillRun.status).where(BackfillRun.id == id).with_for_update()
-    status = await session.scalar(locked)
+    status, wanted = await session.scalar(locked), TARGETS[move]
     if status is None:
         raise NotFound("backfill run")
-    wanted = MOVES[move].get(BackfillStatus(status))
-    if wanted is None:
+    legal = select(exists().where(BackfillMove.from_status == status, BackfillMove.to_status == wanted.value))
+    if not await session.scalar(legal):
         raise Conflict(f"cannot {move} a run that is {status}", {"status": status.upper()})
     await session.execute(update(BackfillRun).where(BackfillRun.id == id).values(status=wanted.value))
     transaction.record(Deed(f"backfill.{move}", detail={"run": str(id)}))

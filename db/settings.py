@@ -50,6 +50,10 @@ class Settings:
     automatic_persisted_queries: int = 0
     migration_database_url: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = ()
+    backfill_max_lag: int | None = 5
+    """Seconds that a replica may lag before runs hold back; None heeds none."""
+    backfill_schedule: int | None = None
+    """Minutes between two looks for rows to seal; None looks for none."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -76,6 +80,8 @@ class Settings:
             automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
             migration_database_url=_read_migration_url(environ.get("STRONGROOM_MIGRATION_DATABASE_URL")),
             trusted_proxies=_read_networks(environ.get("STRONGROOM_TRUSTED_PROXIES")),
+            backfill_max_lag=_read_optional(environ, "STRONGROOM_BACKFILL_MAX_LAG", "5", 3600),
+            backfill_schedule=_read_optional(environ, "STRONGROOM_BACKFILL_SCHEDULE", "off", 60),
         )
         settings.legacy_keys()
         if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
@@ -104,6 +110,8 @@ _NAMES: Final = (
     "REDIS_URL",
     "STRONGROOM_ADMIN_TOKEN",
     "STRONGROOM_AUTOMATIC_PERSISTED_QUERIES",
+    "STRONGROOM_BACKFILL_MAX_LAG",
+    "STRONGROOM_BACKFILL_SCHEDULE",
     "STRONGROOM_CORS_ORIGINS",
     "STRONGROOM_FAILED_SIGN_INS_PER_ADDRESS",
     "STRONGROOM_FAILED_SIGN_INS_PER_CREDENTIAL",
@@ -227,6 +235,16 @@ def _read_file(text: str | None) -> Path | None:
 def _read_count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) > _MOST_DOCUMENTS:
         raise SettingsError(f"STRONGROOM_AUTOMATIC_PERSISTED_QUERIES is not a whole number from 0 to {_MOST_DOCUMENTS}")
+    return int(text)
+
+
+def _read_optional(environ: Mapping[str, str], name: str, default: str, limit: int) -> int | None:
+    """A whole number, or None for `off`."""
+    text = environ.get(name, default)
+    if text == "off":
+        return None
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 0 < int(text) <= limit:
+        raise SettingsError(f"{name} is neither off nor a whole number from 1 to {limit}")
     return int(text)
 
 

@@ -29,10 +29,18 @@ class BackfillRun:
     changed: int = strawberry.field(description="How many rows it sealed, converted or typed.")
     skipped: int = strawberry.field(description="How many rows were as they should be.")
     quarantined: int = strawberry.field(description="How many rows it could not decide.")
-    rows_per_second: float | None = strawberry.field(description="How fast it is, or was.")
+    rows_per_second: float | None = strawberry.field(
+        description="How fast it is: of the last seconds while it runs, of the whole run once it is over."
+    )
+    seconds_left: int | None = strawberry.field(
+        description="About how long it will go on, at the rate of the last seconds; null while nobody can say."
+    )
+    throttled_by: str | None = strawberry.field(
+        description="Why the workers hold back now: the database answers slowly, or a replica lags. Null: they do not."
+    )
     started_at: datetime | None = strawberry.field(description="When a worker took it up.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
-    started_by: str = strawberry.field(description="The name of the token that started it.")
+    started_by: str = strawberry.field(description="Who started it: a token's name, `command line` or `schedule`.")
     error: str | None = strawberry.field(description="Why it failed, naming rows, never a value.")
 
 
@@ -49,6 +57,8 @@ def show_run(row: rules.RunRow) -> BackfillRun:
         skipped=row.skipped,
         quarantined=row.quarantined,
         rows_per_second=row.rows_per_second,
+        seconds_left=row.seconds_left,
+        throttled_by=row.throttled_by,
         started_at=row.started_at,
         finished_at=row.finished_at,
         started_by=row.started_by,

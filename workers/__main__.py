@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from db.errors import SettingsError, StrongroomError
-from workers import scrub
+from workers import backfill_command, scrub
 from workers.failures import name_of
 from workers.worker import configure_logs, run
 
@@ -27,7 +27,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[Mapping[str, Command]] = {"scrub": scrub}
+COMMANDS: Final[Mapping[str, Command]] = {"backfill": backfill_command, "scrub": scrub}
 
 _BAD_INPUT: Final = 2
 """The exit code of argparse, too."""
@@ -63,12 +63,10 @@ async def _run(given: argparse.Namespace) -> int:
 
 def _read(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m workers", description="Run the worker, or one command.")
-    parser.set_defaults(command=None)
-    if COMMANDS:
-        commands = parser.add_subparsers(dest="command", required=False)
-        for name, command in COMMANDS.items():
-            told = (command.__doc__ or "").partition("\n")[0]
-            command.add_arguments(commands.add_parser(name, help=told, description=told))
+    commands = parser.add_subparsers(dest="command")
+    for name, command in COMMANDS.items():
+        told = (command.__doc__ or "").partition("\n")[0]
+        command.add_arguments(commands.add_parser(name, help=told, description=told))
     return parser.parse_args(arguments)
 
 

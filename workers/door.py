@@ -24,7 +24,7 @@ async def shut(database: Database) -> str | None:
     """Add and validate the constraint; a text tells the rows in its way, and then it is gone again."""
     await _alter(database, "add", unless=_IS_THERE)
     try:
-        await _alter(database, "validate", unless=_IS_VALID)
+        await _alter(database, "validate", unless=IS_SHUT)
     except DBAPIError as error:
         if sqlstate(error) != _CHECK_VIOLATION:
             raise
@@ -63,4 +63,4 @@ _ALTER: Final = text("SELECT CAST(strongroom_alter_door(:step) AS text)")
 """A function of the tables' owner, which need not be the role that we work as."""
 
 _IS_THERE: Final = f"SELECT 1 FROM pg_constraint WHERE conname = '{CONSTRAINT}' AND conrelid = 'configs'::regclass"  # noqa: S608 - constants of ours
-_IS_VALID: Final = f"{_IS_THERE} AND convalidated"
+IS_SHUT: Final = f"{_IS_THERE} AND convalidated"

@@ -9,7 +9,7 @@ from db.sessions import Database
 from workers.slices import WORKABLE, Lost, Slice, beat
 from workers.tasks import Run
 
-_FIRST: Final = 500
+_FIRST: Final = 200
 _LARGEST: Final = 5_000
 _AIM: Final = 0.08
 """Seconds a transaction is to last: some way under the tenth of a second that it may."""
@@ -28,12 +28,15 @@ class Pace:
         self._limit = min(run.batch_size or _LARGEST, max(1, rate // _TURNS_A_SECOND) if rate else _LARGEST * 2)
         self.size = min(run.batch_size or _FIRST, self._limit)
 
-    def succeed(self, seconds: float) -> None:
-        """A batch lasted so long."""
+    def succeed(self, seconds: float, rows: int) -> None:
+        """A batch of so many rows lasted so long. Grows by steps; shrinks at once to what would have been right."""
         if self._fixed and self.size == self._limit:
             return
-        wanted = self.size * _AIM / max(seconds, 0.001)
-        self.size = max(1, int(min(max(wanted, self.size / 2), self.size * 2, self._limit)))
+        wanted = int(max(rows, 1) * _AIM / max(seconds, 0.001))
+        if wanted < self.size and (rows == self.size or seconds > _AIM):
+            self.size = max(1, wanted)
+        elif rows == self.size:
+            self.size = min(wanted, self.size * 2, self._limit)
 
     def fail(self) -> None:
         """A batch was refused: try half of it, down to the row that is at fault."""

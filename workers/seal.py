@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, literal_column, or_, select, text
 
 from db import history
-from db.models import Config, ConfigField, Integration
+from db.models import BackfillRun, Config, ConfigField, Integration, QuarantinedConfig
 from db.sessions import Database
-from db.stored import StoredConfig, select_stored
+from db.stored import SchemaField, StoredConfig, select_stored
+from db.values import ConfigType
 from db.vault import Vault
 from db.writing import remove
 from workers import seal_history
@@ -57,6 +58,9 @@ class Seal:
         return None
 
 
+_OF_ITS_SCHEMA = and_(SchemaField.integration_id == Config.integration_id, SchemaField.key == Config.key)
+
+
 def _is_unsettled() -> Any:
     """Written as the predicate of ix_configs_unsettled, narrowed to what has a field that it is not tied to.
 
@@ -65,6 +69,15 @@ def _is_unsettled() -> Any:
     loose = or_(Config.legacy, Config.field_id.is_(None))
     of_its_schema = and_(ConfigField.integration_id == Config.integration_id, ConfigField.key == Config.key)
     return and_(loose, or_(Config.legacy, exists().where(of_its_schema)))
+
+
+def waiting() -> Select[Any]:
+    """What a new run would have something to do with: not what the last one left alone, unless it was written since."""
+    since = and_(QuarantinedConfig.config_id == Config.id, BackfillRun.started_at >= Config.updated_at)
+    undecided = exists().where(QuarantinedConfig.run_id == BackfillRun.id, since)
+    left = and_(Config.sealed.is_not(None), SchemaField.field_type.is_distinct_from(ConfigType.SECRET))
+    found = select(Config.id).outerjoin(SchemaField, _OF_ITS_SCHEMA)
+    return found.where(_is_unsettled(), ~left, ~undecided)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import DateTime, ForeignKey, Index, String, Text, func
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, Id, Moment
@@ -31,17 +31,33 @@ class BackfillStatus(StrEnum):
 
 
 ACTIVE = (BackfillStatus.ENQUEUED, BackfillStatus.RUNNING, BackfillStatus.PAUSED, BackfillStatus.CANCELLING)
-"""The states of a run that is not over; one run of a kind is in them at a time."""
+"""The states of a run that is not over; one run is in them at a time."""
+
+
+class BackfillMove(Base):
+    """A legal move of a run; from null, how it begins. PostgreSQL refuses every other."""
+
+    __tablename__ = "backfill_moves"
+    __table_args__ = (
+        Index("uq_backfill_moves", "from_status", "to_status", unique=True, postgresql_nulls_not_distinct=True),
+    )
+    __mapper_args__ = {"primary_key": ["from_status", "to_status"]}  # noqa: RUF012 - as SQLAlchemy wants it
+
+    from_status: Mapped[str | None] = mapped_column(String(16))
+    to_status: Mapped[str] = mapped_column(String(16))
 
 
 class BackfillRun(Base):
-    """One run. Its counters are those of its slices; `error` names what failed, never a value."""
+    """One run. Its counters are those of its slices; `error` names what failed, never a value.
+
+    `recent_rate` is rows a second, smoothed, as of `sampled_at`; `throttled_by` says why workers held back last.
+    """
 
     __tablename__ = "backfill_runs"
     __table_args__ = (
         Index(
             "uq_backfill_runs_active",
-            "kind",
+            text("(true)"),
             unique=True,
             postgresql_where="status IN ('enqueued', 'running', 'paused', 'cancelling')",
         ),
@@ -62,6 +78,11 @@ class BackfillRun(Base):
     started_by: Mapped[str] = mapped_column(String(255))
     token_id: Mapped[uuid.UUID | None]
     error: Mapped[str | None] = mapped_column(Text)
+    sampled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    sampled_rows: Mapped[int | None] = mapped_column(BigInteger)
+    recent_rate: Mapped[float | None]
+    throttled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    throttled_by: Mapped[str | None] = mapped_column(String(255))
 
 
 class BackfillSlice(Base):
