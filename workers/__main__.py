@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from db.dumps import forbid_dumps
 from db.errors import SettingsError, StrongroomError
-from workers import backfill_command
+from workers import backfill_command, scrub
 from workers.failures import name_of
 from workers.worker import configure_logs, run
 
@@ -28,7 +28,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[Mapping[str, Command]] = {"backfill": backfill_command}
+COMMANDS: Final[Mapping[str, Command]] = {"backfill": backfill_command, "scrub": scrub}
 
 _BAD_INPUT: Final = 2
 """The exit code of argparse, too."""
