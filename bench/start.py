@@ -37,7 +37,9 @@ def main() -> int:
         return 1
     seconds, cpu = [taken for taken, _ in later], [cpu for _, cpu in later]
     print(f"ready after {median(seconds):.2f} s on a home that is there ({min(seconds):.2f} to {max(seconds):.2f}),")
-    print(f"with {median(cpu):.2f} s of CPU in all processes; the first start, with a new database, took {first[0]:.2f} s")
+    print(
+        f"with {median(cpu):.2f} s of CPU in all processes; the first start, with a new database, took {first[0]:.2f} s"
+    )
     figures = {"seconds": median(seconds), "cpu_seconds": median(cpu), "rounds": seconds, "first_start": first[0]}
     record("start", "make run on an existing home until /readyz is 200", vars(given), figures)
     return 0
