@@ -1,8 +1,8 @@
 """A crowd: as many organizations, integrations and configs as are wanted, made by PostgreSQL itself and by COPY.
 
-Every mapping has ten overrides, three of them secrets. Those of the mappings that are to be resolved are sealed with
-their organizations' data keys; the others hold as many random bytes, since nobody opens them. Indexes, keys and
-triggers are put back once the rows are there.
+Every mapping has ten overrides, three of them secrets, over three defaults of its integration. The secrets of the
+mappings that are to be resolved are sealed with their organizations' data keys; the others hold as many random bytes,
+since nobody opens them. Indexes, keys and triggers are put back once the rows are there.
 """
 
 import hashlib
@@ -80,6 +80,7 @@ async def make_crowd(made: Stage, crowd: Crowd) -> None:
         for statement in [row["removal"] for row in await connection.fetch(_TAKEN_AWAY)]:
             await connection.execute(statement)
         await connection.execute(_MAPPINGS, crowd.organizations, crowd.integrations)
+        await connection.execute(_DEFAULTS, crowd.integrations, list(PLAIN[:3]))
         await connection.execute(_CONFIGS, crowd.organizations, crowd.integrations, [*SECRETS, *PLAIN])
         for statement in reversed(later):
             await connection.execute(statement)
@@ -175,11 +176,19 @@ FROM (
 ) m
 CROSS JOIN unnest($3::varchar[]) WITH ORDINALITY AS k (key, position)
 LEFT JOIN sampled s ON s.mapping = m.mapping AND s.key = k.key
+ORDER BY m.mapping, k.position
+"""
+_DEFAULTS: Final = """
+INSERT INTO configs (id, integration_id, key, value, config_type, field_id, legacy, updated_by)
+SELECT md5(random()::text || n || k.key)::uuid, md5('integration ' || n)::uuid, k.key,
+    jsonb_build_object('value', 'the default ' || k.key), 'string', md5('field ' || n || k.key)::uuid, false, 'bench'
+FROM generate_series(0, $1::int - 1) n, unnest($2::varchar[]) AS k (key)
 """
 _TAKEN_AWAY: Final = """
 SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname) AS removal,
     format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
-        || CASE c.contype WHEN 'f' THEN ' NOT VALID' ELSE '' END AS definition, CASE c.contype WHEN 'f' THEN 1 ELSE 2 END AS place
+        || CASE c.contype WHEN 'f' THEN ' NOT VALID' ELSE '' END AS definition,
+    CASE c.contype WHEN 'f' THEN 1 ELSE 2 END AS place
 FROM pg_constraint c
 WHERE c.conrelid IN ('configs'::regclass, 'integration_mappings'::regclass) AND c.contype IN ('f', 'p', 'u')
     OR c.confrelid = 'configs'::regclass
