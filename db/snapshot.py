@@ -7,7 +7,7 @@ fitness or opening is judged: there is no falling back, and a shadowed value is 
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -66,6 +66,8 @@ class Snapshot:
     undecided: Sequence[str]
     cacheable: bool
     weight: int
+    forms: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the edge has made ready of it, by name: without plaintext secrets too, and gone when it is gone."""
 
 
 async def read_snapshot(pool: Pool, vault: Vault, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
@@ -86,7 +88,7 @@ class _Reading:
         self._unfit: list[str] = []
         self._undecided: list[str] = []
         self._cacheable = True
-        self._weight = 1_000
+        self._weight = _BASE_WEIGHT
 
     def snapshot(self) -> Snapshot:
         layers: dict[str, list[Mapping[str, Any]]] = {}
@@ -117,12 +119,12 @@ class _Reading:
         if won is not None:
             self._add(rows[won[0].id], *won)
             return
-        field = layers[0]
-        default = None if field["default_value"] is None else unwrap(json.loads(field["default_value"]))
+        first = layers[0]
+        default = None if first["default_value"] is None else unwrap(json.loads(first["default_value"]))
         if default is not None:
-            config_type = ConfigType(field["field_type"])
+            config_type = ConfigType(first["field_type"])
             self._entries.append(Clear(key, config_type, ValueSource.SCHEMA_DEFAULT, default))
-        elif field["required"]:
+        elif first["required"]:
             self._missing.append(key)
 
     def _add(self, layer: Mapping[str, Any], config: StoredConfig, judged: Judgement) -> None:
@@ -131,12 +133,12 @@ class _Reading:
             case Value(value):
                 self._cacheable = self._cacheable and not config.is_secret
                 self._entries.append(Clear(config.key, config.type, source, value))
-                self._weight += len(layer["value"])
+                self._weight += _COPIES * len(layer["value"])
             case Sealed():
                 sealed = config.sealed or b""
                 key = self._data_key(layer)
                 self._entries.append(Closed(config.key, source, config_place(config), sealed, key))
-                self._weight += len(sealed)
+                self._weight += _COPIES * len(sealed)
             case Misfit():
                 self._unfit.append(config.key)
                 if layer["required"]:
@@ -184,6 +186,10 @@ def _stored(row: Mapping[str, Any]) -> StoredConfig:
         field_type=None if row["field_type"] is None else ConfigType(row["field_type"]),
     )
 
+
+_BASE_WEIGHT: Final = 2_000
+_COPIES: Final = 3
+"""How often a value is in memory: here, and in what the edge has made ready."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 

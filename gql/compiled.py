@@ -37,6 +37,16 @@ async def run_plan(
     return ExecutionResult(cast("dict[str, Any]", data), run.errors or None)
 
 
+def complete_plain(field: FieldPlan, value: object) -> Any:
+    """What the answer has for a field of this value, where its shape is plain (gql/plans.py)."""
+    unused = cast("Any", None)
+    run = _Run(unused, unused, unused, unused, unused)
+    completed = run.complete_field(field, value, None)
+    if run.errors:
+        raise run.errors[0]
+    return completed
+
+
 class _Run:
     """One execution: what its fields share, and the errors that nulled some of them."""
 
@@ -84,7 +94,7 @@ class _Run:
             value = self._call(field, source, trail)
             if optimized_is_awaitable(value):
                 return _Pending(self._await_value(field, _Pending(value), trail))
-        return self._complete_field(field, value, trail)
+        return self.complete_field(field, value, trail)
 
     def _call(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
         if field.constant is not None:
@@ -120,7 +130,8 @@ class _Run:
             cast("Any", None),
         )
 
-    def _complete_field(self, field: FieldPlan, value: Any, trail: Trail) -> Any:
+    def complete_field(self, field: FieldPlan, value: Any, trail: Trail) -> Any:
+        """What the answer has for a field's value, or an awaitable of it."""
         if value is None:
             if field.non_null:
                 raise TypeError(f"Cannot return null for non-nullable field {field.name}.")
@@ -156,7 +167,7 @@ class _Run:
         return _Pending(_fill(answer, pending)) if pending else answer
 
     async def _await_value(self, field: FieldPlan, value: Awaitable[Any], trail: Trail) -> Any:
-        completed = self._complete_field(field, await value, trail)
+        completed = self.complete_field(field, await value, trail)
         return await completed if isinstance(completed, _Pending) else completed
 
     async def _settle(self, field: FieldPlan, value: "_Pending", trail: Trail) -> Any:
