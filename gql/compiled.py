@@ -41,7 +41,7 @@ def complete_plain(field: FieldPlan, value: object) -> Any:
     """What the answer has for a field of this value, where its shape is plain (gql/plans.py)."""
     unused = cast("Any", None)
     run = _Run(unused, unused, unused, unused, unused)
-    completed = run.complete_field(field, value, None)
+    completed = run._complete_field(field, value, None)  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - its own module
     if run.errors:
         raise run.errors[0]
     return completed
@@ -94,7 +94,7 @@ class _Run:
             value = self._call(field, source, trail)
             if optimized_is_awaitable(value):
                 return _Pending(self._await_value(field, _Pending(value), trail))
-        return self.complete_field(field, value, trail)
+        return self._complete_field(field, value, trail)
 
     def _call(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
         if field.constant is not None:
@@ -130,8 +130,7 @@ class _Run:
             cast("Any", None),
         )
 
-    def complete_field(self, field: FieldPlan, value: Any, trail: Trail) -> Any:
-        """What the answer has for a field's value, or an awaitable of it."""
+    def _complete_field(self, field: FieldPlan, value: Any, trail: Trail) -> Any:
         if value is None:
             if field.non_null:
                 raise TypeError(f"Cannot return null for non-nullable field {field.name}.")
@@ -167,7 +166,7 @@ class _Run:
         return _Pending(_fill(answer, pending)) if pending else answer
 
     async def _await_value(self, field: FieldPlan, value: Awaitable[Any], trail: Trail) -> Any:
-        completed = self.complete_field(field, await value, trail)
+        completed = self._complete_field(field, await value, trail)
         return await completed if isinstance(completed, _Pending) else completed
 
     async def _settle(self, field: FieldPlan, value: "_Pending", trail: Trail) -> Any:
