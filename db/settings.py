@@ -22,6 +22,7 @@ _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
 _MOST_FAILURES: Final = 1_000_000
 _MOST_DOCUMENTS: Final = 100_000
+_MOST_PROCESSES: Final = 64
 
 Trusted = Literal["off", "allow", "only"]
 
@@ -50,6 +51,7 @@ class Settings:
     automatic_persisted_queries: int = 0
     migration_database_url: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = ()
+    api_processes: int = 1
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -76,6 +78,7 @@ class Settings:
             automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
             migration_database_url=_read_migration_url(environ.get("STRONGROOM_MIGRATION_DATABASE_URL")),
             trusted_proxies=_read_networks(environ.get("STRONGROOM_TRUSTED_PROXIES")),
+            api_processes=_read_processes(environ.get("STRONGROOM_API_PROCESSES", "1")),
         )
         settings.legacy_keys()
         if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
@@ -103,6 +106,7 @@ _NAMES: Final = (
     "DATABASE_URL",
     "REDIS_URL",
     "STRONGROOM_ADMIN_TOKEN",
+    "STRONGROOM_API_PROCESSES",
     "STRONGROOM_AUTOMATIC_PERSISTED_QUERIES",
     "STRONGROOM_CORS_ORIGINS",
     "STRONGROOM_FAILED_SIGN_INS_PER_ADDRESS",
@@ -150,6 +154,12 @@ def _read_host(text: str) -> str:
 def _read_port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _LAST_PORT:
         raise SettingsError(f"STRONGROOM_PORT is not a whole number from 1 to {_LAST_PORT}")
+    return int(text)
+
+
+def _read_processes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", text) or not 0 < int(text) <= _MOST_PROCESSES:
+        raise SettingsError(f"STRONGROOM_API_PROCESSES is not a whole number from 1 to {_MOST_PROCESSES}")
     return int(text)
 
 
