@@ -102,7 +102,7 @@ class AuditLog:
 
 
 def _row(event: Event, link: Link, mac: bytes) -> bytes:
-    row = {
+    row: dict[str, Any] = {
         "id": str(event.id),
         "at": event.at.isoformat(),
         "actor": event.actor,

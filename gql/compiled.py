@@ -35,11 +35,11 @@ async def run_plan(
     return ExecutionResult(cast("dict[str, Any]", data), run.errors or None)
 
 
-def complete_plain(field: FieldPlan, value: object) -> Any:
-    """What the answer has for a field of this value, where its shape is plain (gql/plans.py)."""
+def complete_plain(shape: ObjectShape, source: object) -> dict[str, Any]:
+    """What the answer has for an object, where nothing of its shape has to be asked for (gql/outlines.py)."""
     unused = cast("Any", None)
     run = _Run(unused, unused, unused, unused, unused)
-    completed = run._complete_field(field, value, None)  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001 - its own module
+    completed = run.complete_object(shape, source, None)
     if run.errors:
         raise run.errors[0]
     return completed

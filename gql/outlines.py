@@ -14,9 +14,10 @@ _LONGEST: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What is asked of `resolve`: the field, and the name of all that is answered the same."""
+    """What is asked of `resolve`: the field, the shape of its object, and the name of all that is answered the same."""
 
     field: FieldPlan
+    shape: ObjectShape
     name: str
 
 
@@ -25,10 +26,11 @@ def find_outline(plan: ObjectShape | None) -> Outline | None:
     if plan is None or len(plan.fields) != 1:
         return None
     (field,) = plan.fields
-    if field.name != "Query.resolve" or not is_plain(field.shape):
+    shape = field.shape
+    if field.name != "Query.resolve" or not isinstance(shape, ObjectShape) or not is_plain(shape):
         return None
     name = _tell(field)
-    return Outline(field, name) if len(name) <= _LONGEST else None
+    return Outline(field, shape, name) if len(name) <= _LONGEST else None
 
 
 def is_plain(shape: Shape) -> bool:
@@ -37,12 +39,7 @@ def is_plain(shape: Shape) -> bool:
         return is_plain(shape.item)
     if not isinstance(shape, ObjectShape):
         return True
-    return all(_is_read(field) and is_plain(field.shape) for field in shape.fields)
-
-
-def _is_read(field: FieldPlan) -> bool:
-    way = (field.attribute, field.method, field.constant)
-    return field.ask is None and any(part is not None for part in way)
+    return all(field.read is not None and field.ask is None and is_plain(field.shape) for field in shape.fields)
 
 
 def _tell(field: FieldPlan) -> str:

@@ -59,7 +59,7 @@ def _make(snapshot: Snapshot, outline: Outline) -> Template:
     closed = [entry for entry in snapshot.entries if isinstance(entry, Closed)]
     entries = [_stand_in(entry, f"{mark}{index}") for index, entry in enumerate(snapshot.entries)]
     resolved = show_snapshot(snapshot, entries)
-    answer = write_json({"data": {outline.field.key: complete_plain(outline.field, show_resolved(resolved))}})
+    answer = write_json({"data": {outline.field.key: complete_plain(outline.shape, show_resolved(resolved))}})
     openers = {id(entry): _opener(entry) for entry in closed}
     parts = re.split(rb'"' + mark.encode() + rb'(\d+)"', answer)
     holes = [openers[id(snapshot.entries[int(index)])] for index in parts[1::2]]
