@@ -63,17 +63,15 @@ class Resolver:
         Raises NotFound without a visible integration, organization or mapping, and Undecryptable, naming every
         key, when a secret cannot be opened.
         """
+        return open_snapshot(await self.load(principal, integration, organization_id))
+
+    async def load(self, principal: Principal, integration: str, organization_id: uuid.UUID) -> Snapshot:
+        """What there is to open for this caller, from memory or from PostgreSQL. Raises NotFound as `resolve` does."""
         admit(principal, "Query.resolve")
         snapshot = self.snapshots.get(integration, organization_id)
         if snapshot is None:
             snapshot = await self._read(integration, organization_id)
-        return open_snapshot(check_snapshot(principal, snapshot, organization_id))
-
-    def recall(self, principal: Principal, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
-        """What `resolve` would open for this caller, if that needs no database. Raises what it would."""
-        admit(principal, "Query.resolve")
-        snapshot = self.snapshots.get(integration, organization_id)
-        return None if snapshot is None else check_snapshot(principal, snapshot, organization_id)
+        return check_snapshot(principal, snapshot, organization_id)
 
     async def _read(self, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
         with self.snapshots.fill(integration, organization_id) as fill:

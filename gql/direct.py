@@ -1,4 +1,4 @@
-"""The direct way: a `resolve` that was asked for before and is in memory is answered without the rest of the house.
+"""The direct way: a `resolve` that was asked for before is answered without the rest of the house.
 
     Direct    before the application: answers what it can at once, and passes on everything else as it came
     Asked     what the bodies of earlier requests asked for, found by their SHA-256; no body is kept
@@ -20,6 +20,7 @@ from db.access import Principal
 from db.deeds import Origin
 from db.errors import SealError, StrongroomError
 from db.limits import identifier
+from db.snapshot import Snapshot
 from gql.auth import read_bearer
 from gql.context import Service
 from gql.documents import Operation
@@ -27,8 +28,9 @@ from gql.failures import report
 from gql.negotiation import GRAPHQL, JSON, choose_media, is_json
 from gql.operations import Prepared
 from gql.origin import REASON_HEADER, find_client, find_peer, read_reason
+from gql.outlines import Outline
 from gql.replies import Reply, send_reply
-from gql.templates import find_template
+from gql.templates import answer
 
 PATH: Final = "/graphql"
 
@@ -99,11 +101,11 @@ class Direct:
             await self._app(scope, receive, send)
             return
         message = await receive()
-        answer = None if message.get("more_body") else self._answer(call, message.get("body", b""))
-        if answer is None:
+        written = None if message.get("more_body") else await self._answer(call, message.get("body", b""))
+        if written is None:
             await self._app(scope, _replay(message, receive), send)
         else:
-            await send_reply(send, Reply(200, answer), call.media)
+            await send_reply(send, Reply(200, written), call.media)
 
     def _find_call(self, scope: Scope) -> _Call | None:
         """Who calls, if that is known without asking anybody, and the request is as clients send it."""
@@ -135,29 +137,28 @@ class Direct:
         reason = None if given is None else read_reason(given.decode("latin-1"))
         return Origin(find_client(peer, [forwarded] if forwarded else [], trusted), reason)
 
-    def _answer(self, call: _Call, body: bytes) -> bytes | None:
+    async def _answer(self, call: _Call, body: bytes) -> bytes | None:
+        question = self._asked.find(body)
+        operation = question and question.operation()
+        if question is None or operation is None or operation.outline is None or self._service.audit.full:
+            return None
         try:
-            question = self._asked.find(body)
-            return question and self._resolve(call, question)
+            snapshot = await self._service.resolver.load(call.principal, question.integration, question.organization_id)
+        except Exception:  # noqa: BLE001 - the application runs into the same, and says so
+            return None
+        return self._write(call, snapshot, operation.outline)
+
+    def _write(self, call: _Call, snapshot: Snapshot, outline: Outline) -> bytes | None:
+        try:
+            written, deed = answer(snapshot, outline)
         except (StrongroomError, SealError):
             return None
         except Exception as error:  # noqa: BLE001 - the application answers; its place is logged
             report(error)
             return None
-
-    def _resolve(self, call: _Call, question: _Question) -> bytes | None:
-        operation, integration, organization_id = question
-        found = operation()
-        if found is None or found.outline is None or self._service.audit.full:
-            return None
-        snapshot = self._service.resolver.recall(call.principal, integration, organization_id)
-        template = snapshot and find_template(snapshot, found.outline)
-        if template is None:
-            return None
-        answer = template.fill()
-        if template.deed is not None:
-            self._service.audit.add(call.principal, template.deed, call.origin)
-        return answer
+        if deed is not None:
+            self._service.audit.add(call.principal, deed, call.origin)
+        return written
 
 
 def _read_question(operation: Operation, prepared: Prepared) -> _Question | None:

@@ -4,7 +4,6 @@ A template is made by the executor itself, from a config that has a placeholder 
 the executor would. It holds sealed values only. Each answer opens its secrets anew and writes them into the holes.
 """
 
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Final
 
 from db.deeds import Deed
 from db.errors import SealError
-from db.resolving import ResolvedEntry, show_snapshot
+from db.resolving import ResolvedConfig, ResolvedEntry, open_snapshot, show_snapshot
 from db.snapshot import Clear, Closed, Snapshot
 from db.values import ConfigType
 from gql.compiled import complete_plain
@@ -25,6 +24,10 @@ _FORMS: Final = 2
 
 _SWELL: Final = 2
 """A template takes no more than so many times its snapshot's weight: aliases can ask for one thing many times."""
+
+
+_DIGITS: Final = 6
+"""Of a placeholder's number, so that where it ends is known."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,8 +47,18 @@ class Template:
         return b"".join(answer)
 
 
-def find_template(snapshot: Snapshot, outline: Outline) -> Template | None:
-    """The template of a snapshot; None where there is none to be had, and the executor is to answer."""
+def answer(snapshot: Snapshot, outline: Outline) -> tuple[bytes, Deed | None]:
+    """The answer's JSON, and what giving it is on record as. Raises Undecryptable or SealError if a secret does not
+    open."""
+    template = _find(snapshot, outline)
+    if template is not None:
+        return template.fill(), template.deed
+    resolved = open_snapshot(snapshot)
+    return _write(resolved, outline), record_resolve(resolved)
+
+
+def _find(snapshot: Snapshot, outline: Outline) -> Template | None:
+    """The template of a snapshot; None where there is none to be had."""
     found: Template | None = snapshot.forms.get(outline.name)
     if found is None and snapshot.cacheable and not snapshot.undecided and len(snapshot.forms) < _FORMS:
         found = _make(snapshot, outline)
@@ -56,14 +69,19 @@ def find_template(snapshot: Snapshot, outline: Outline) -> Template | None:
 
 def _make(snapshot: Snapshot, outline: Outline) -> Template:
     mark = secrets.token_hex(16)
-    closed = [entry for entry in snapshot.entries if isinstance(entry, Closed)]
-    entries = [_stand_in(entry, f"{mark}{index}") for index, entry in enumerate(snapshot.entries)]
+    entries = [_stand_in(entry, f"{mark}{index:0{_DIGITS}}") for index, entry in enumerate(snapshot.entries)]
     resolved = show_snapshot(snapshot, entries)
-    answer = write_json({"data": {outline.field.key: complete_plain(outline.shape, show_resolved(resolved))}})
-    openers = {id(entry): _opener(entry) for entry in closed}
-    parts = re.split(rb'"' + mark.encode() + rb'(\d+)"', answer)
-    holes = [openers[id(snapshot.entries[int(index)])] for index in parts[1::2]]
-    return Template(parts[::2], holes, record_resolve(resolved))
+    first, *others = _write(resolved, outline).split(f'"{mark}'.encode())
+    openers = {index: _opener(entry) for index, entry in enumerate(snapshot.entries) if isinstance(entry, Closed)}
+    return Template(
+        [first, *(other[_DIGITS + 1 :] for other in others)],
+        [openers[int(other[:_DIGITS])] for other in others],
+        record_resolve(resolved),
+    )
+
+
+def _write(resolved: ResolvedConfig, outline: Outline) -> bytes:
+    return write_json({"data": {outline.field.key: complete_plain(outline.shape, show_resolved(resolved))}})
 
 
 def _stand_in(entry: Clear | Closed, placeholder: str) -> ResolvedEntry:
