@@ -13,7 +13,7 @@ from db.errors import SettingsError
 from db.settings import Settings
 from gql.app import make_app, open_service
 from gql.schema import SCHEMA_FILE, print_sorted
-from gql.serving import Server
+from gql.serving import Server, settle
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +48,9 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
     listening = _listen(settings.host, settings.port, shared=settings.api_processes > 1)
     try:
         async with open_service(settings, database_url, redis_url) as service:
-            await Server(make_app(service, settings), service.lines).serve(sockets=[listening])
+            app = make_app(service, settings)
+            settle()
+            await Server(app, service.lines).serve(sockets=[listening])
     except (SQLAlchemyError, OSError) as error:
         raise SettingsError(
             f"the database cannot be used ({type(error).__name__}); see `python -m db upgrade`"
