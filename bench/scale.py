@@ -2,9 +2,9 @@
 
     python -m bench.scale [--large 1000000] [--rounds 5] [--connections 4]
 
-`make soak` asks for ten million. Each crowd has a server of its own. Told are the medians of rounds' p50: from memory
-(the same 500 mappings again and again) and uncached (each mapping once, spread over all of them, after everything that
-the process kept was invalidated).
+`make soak` asks for ten million. Each crowd has servers of its own, and their rounds take turns. Told are the medians
+of the rounds' p50: from memory (the same 500 mappings again and again) and uncached (each mapping once, spread over
+all of them, after everything that the process kept was invalidated).
 """
 
 import argparse
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -30,6 +32,7 @@ _SMALL: Final = Crowd(organizations=100, integrations=10, samples=1_000)
 _HOT: Final = 500
 _COLD: Final = 1_000
 _SETTLE: Final = 1.5
+_SECONDS: Final = 2.0
 _OPTIONS: Final = {"max_wal_size": "8GB", "checkpoint_timeout": "30min"}
 
 Figures = dict[str, float]
@@ -42,15 +45,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=4)
     given = parser.parse_args()
-    integrations = 100 if given.large >= 100_000 else 10
-    large = Crowd(given.large // PER_MAPPING // integrations, integrations, _COLD * given.rounds)
     try:
-        found = {crowd.rows: measure(crowd, given.rounds, given.connections) for crowd in (_SMALL, large)}
+        found = compare(given.large, given.rounds, given.connections)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    small, big = found[_SMALL.rows], found[large.rows]
-    ratios = {name: big[name] / small[name] for name in ("memory_p50_ms", "uncached_p50_ms")}
+    small, large = found.values()
+    ratios = {name: large[name] / small[name] for name in ("memory_p50_ms", "uncached_p50_ms")}
     for rows, figures in found.items():
         told = " ".join(f"{name} {figure:.2f}" for name, figure in figures.items())
         print(f"{rows:>12,} configs: {told}")
@@ -60,27 +61,59 @@ def main() -> int:
     return 0
 
 
-def measure(crowd: Crowd, rounds: int, connections: int) -> Figures:
-    """Medians for one crowd, on a server of its own."""
-    with stage(options=_OPTIONS) as made:
-        began = time.monotonic()
-        complete(make_crowd(made, crowd))
-        taken = time.monotonic() - began
-        print(f"{crowd.rows:>12,} configs made in {taken:.0f} s", flush=True)
-        sample = crowd.sample()
-        order = {"port": made.serve().port, "token": complete(make_token(made, Permission.CONFIG_RESOLVE))}
-        order["connections"] = connections
-        uncached: list[Figures] = []
+def compare(large: int, rounds: int, connections: int) -> dict[int, Figures]:
+    """By the number of configs, what resolving among them takes."""
+    integrations = 100 if large >= 100_000 else 10
+    crowds = [_SMALL, Crowd(large // PER_MAPPING // integrations, integrations, _COLD * (rounds + 1))]
+    with ExitStack() as stack:
+        measured = [_open(stack, crowd, connections) for crowd in crowds]
         for number in range(rounds + 1):
-            complete(_invalidate(made))
-            time.sleep(_SETTLE)
-            start = number * _COLD % max(len(sample) - _COLD + 1, 1)
-            uncached.append(run_turns(made, crowd, sample[start : start + _COLD], order))
-        hot = sample[:_HOT]
-        run_turns(made, crowd, hot, order)
-        memory = [run_turns(made, crowd, hot, {**order, "seconds": 2.0}) for _ in range(rounds)]
-    # The first round opens connections and data keys.
-    return _medians("memory", memory) | _medians("uncached", uncached[1:])
+            for one in measured:
+                one.ask_uncached(number)
+        for _ in range(rounds + 1):
+            for one in measured:
+                one.ask_again()
+        return {one.crowd.rows: one.medians() for one in measured}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A crowd on its stage, and what was measured of it. The first round of each kind opens connections and keys."""
+
+    made: Stage
+    crowd: Crowd
+    order: dict[str, Any]
+    rounds: dict[str, list[Figures]] = field(default_factory=lambda: {"memory": [], "uncached": []})
+
+    def ask_uncached(self, number: int) -> None:
+        """Resolve a thousand mappings, each once."""
+        complete(_invalidate(self.made))
+        time.sleep(_SETTLE)
+        sample = self.crowd.sample()
+        start = number * _COLD % len(sample)
+        self.rounds["uncached"].append(run_turns(self.made, self.crowd, sample[start : start + _COLD], self.order))
+
+    def ask_again(self) -> None:
+        """Resolve the same mappings for two seconds."""
+        order = {**self.order, "seconds": _SECONDS}
+        self.rounds["memory"].append(run_turns(self.made, self.crowd, self.crowd.sample()[:_HOT], order))
+
+    def medians(self) -> Figures:
+        """The medians of the rounds."""
+        return {
+            f"{name}_{figure}": median(one[figure] for one in rounds[1:])
+            for name, rounds in self.rounds.items()
+            for figure in ("p50_ms", "p99_ms", "per_second")
+        }
+
+
+def _open(stack: ExitStack, crowd: Crowd, connections: int) -> Measured:
+    made = stack.enter_context(stage(options=_OPTIONS))
+    began = time.monotonic()
+    complete(make_crowd(made, crowd))
+    print(f"{crowd.rows:>12,} configs made in {time.monotonic() - began:.0f} s", flush=True)
+    order = {"port": made.serve().port, "token": complete(make_token(made, Permission.CONFIG_RESOLVE))}
+    return Measured(made, crowd, {**order, "connections": connections})
 
 
 def run_turns(made: Stage, crowd: Crowd, mappings: Sequence[int], order: dict[str, Any]) -> Figures:
@@ -101,10 +134,6 @@ async def _invalidate(made: Stage) -> None:
         await connection.execute("UPDATE integrations SET updated_at = now()")
     finally:
         await connection.close()
-
-
-def _medians(name: str, rounds: Sequence[Figures]) -> Figures:
-    return {f"{name}_{figure}": median(one[figure] for one in rounds) for figure in ("p50_ms", "p99_ms", "per_second")}
 
 
 if __name__ == "__main__":
