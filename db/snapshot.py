@@ -72,7 +72,7 @@ class Snapshot:
 
 async def read_snapshot(pool: Pool, vault: Vault, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
     """The snapshot of an integration, by name, for an organization; None without such an integration."""
-    rows = await pool.fetch(_SNAPSHOT, integration, organization_id)
+    rows = await pool.fetch(STATEMENT, integration, organization_id)
     return _Reading(vault, organization_id, [_Row(*row) for row in rows]).snapshot() if rows else None
 
 
@@ -223,7 +223,7 @@ _COPIES: Final = 3
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
-_SNAPSHOT: Final = """
+STATEMENT: Final = """
 WITH i AS (
     SELECT id, name, description, created_at, updated_at FROM integrations WHERE name = $1 AND NOT is_deleted
 ), m AS (
