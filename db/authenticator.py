@@ -25,7 +25,8 @@ from db.tokens import TOKEN_COLUMNS, hash_token, principal_of
 from db.usage import TokenUsage
 
 FRESH_SECONDS: Final = 0.5
-"""How long another process may go on honouring a token that was revoked here: well within a second."""
+"""How old what is known of a caller may be: another process may go on honouring a token that was revoked here for no
+longer, which is well within a second."""
 
 _REMEMBERED: Final = 10_000
 _SHORTEST, _LONGEST = 32, 512
@@ -38,7 +39,8 @@ _TOKEN: Final = select(*TOKEN_COLUMNS, Token.previous_hash, Token.previous_until
 
 
 class Authenticator:
-    """Finds callers; remembers each for half a second, and forgets them at once when a token is revoked here."""
+    """Finds callers, and remembers them: for half a second, or for as long as the change feed vouches for what is
+    known. It forgets them at once when a token is revoked here, or is heard to have been revoked elsewhere."""
 
     def __init__(
         self,
@@ -53,13 +55,22 @@ class Authenticator:
         self._sign_ins = sign_ins
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._forgotten = 0
+        self._vouched = float("-inf")
+
+    def vouch(self, moment: float) -> None:
+        """The change feed was alive at this moment of the clock: of tokens changed before it, nothing is known here."""
+        self._vouched = max(self._vouched, moment)
 
     def recall(self, credential: str) -> Principal | None:
-        """The principal, if it was looked up within the last half second. Raises Unauthenticated if it has expired."""
+        """The principal, if what is known of it is no older than half a second. Raises Unauthenticated if it has
+        expired."""
         found = self._known.get(_hash(credential))
-        if found is None or time.monotonic() - found[0] > FRESH_SECONDS:
+        if found is None:
             return None
-        return self._note(check_expiry(found[1]))
+        asked, principal = found
+        # Of people, the feed knows nothing.
+        known = asked if principal.is_person else max(asked, self._vouched)
+        return None if time.monotonic() - known > FRESH_SECONDS else self._note(check_expiry(principal))
 
     async def sign_in(self, database: Database, credential: str, address: str) -> Principal:
         """The principal of a token or a JWT. Raises Unauthenticated, and never tells why; LimitExceeded when this
@@ -110,7 +121,7 @@ class Authenticator:
         asked, forgotten = begun
         if forgotten == self._forgotten:
             if len(self._known) >= _REMEMBERED:
-                self._known.clear()
+                del self._known[next(iter(self._known))]
             self._known[wanted] = (asked, principal)
         return principal
 

@@ -22,6 +22,7 @@ _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
 _MOST_FAILURES: Final = 1_000_000
 _MOST_DOCUMENTS: Final = 100_000
+_MOST_PROCESSES: Final = 64
 
 Trusted = Literal["off", "allow", "only"]
 Introspection = Literal["authenticated", "unlimited", "off"]
@@ -56,6 +57,7 @@ class Settings:
     """Seconds that a replica may lag before runs hold back; None heeds none."""
     backfill_schedule: int | None = None
     """Minutes between two looks for rows to seal; None looks for none."""
+    api_processes: int = 1
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -85,6 +87,7 @@ class Settings:
             introspection=_read_introspection(environ.get("STRONGROOM_INTROSPECTION", "authenticated")),
             backfill_max_lag=_read_optional(environ, "STRONGROOM_BACKFILL_MAX_LAG", "5", 3600),
             backfill_schedule=_read_optional(environ, "STRONGROOM_BACKFILL_SCHEDULE", "off", 60),
+            api_processes=_read_processes(environ.get("STRONGROOM_API_PROCESSES", "1")),
         )
         settings.legacy_keys()
         if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
@@ -112,6 +115,7 @@ _NAMES: Final = (
     "DATABASE_URL",
     "REDIS_URL",
     "STRONGROOM_ADMIN_TOKEN",
+    "STRONGROOM_API_PROCESSES",
     "STRONGROOM_AUTOMATIC_PERSISTED_QUERIES",
     "STRONGROOM_BACKFILL_MAX_LAG",
     "STRONGROOM_BACKFILL_SCHEDULE",
@@ -162,6 +166,12 @@ def _read_host(text: str) -> str:
 def _read_port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _LAST_PORT:
         raise SettingsError(f"STRONGROOM_PORT is not a whole number from 1 to {_LAST_PORT}")
+    return int(text)
+
+
+def _read_processes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", text) or not 0 < int(text) <= _MOST_PROCESSES:
+        raise SettingsError(f"STRONGROOM_API_PROCESSES is not a whole number from 1 to {_MOST_PROCESSES}")
     return int(text)
 
 
