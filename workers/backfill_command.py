@@ -21,6 +21,7 @@ from db.errors import NotFound, SettingsError, StrongroomError, refuse
 from db.models import BackfillKind
 from db.reachability import check_postgres
 from db.runs import (
+    RunLimits,
     RunRow,
     cancel_backfill,
     list_runs,
@@ -53,6 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--dry-run", action="store_true", help="change nothing, and count the same")
     start.add_argument("--batch-size", type=int, metavar="ROWS", help="rows of one transaction; left out, it adapts")
     start.add_argument("--max-rows-per-second", type=int, metavar="ROWS", help="of all workers together")
+    start.add_argument(
+        "--organization",
+        type=uuid.UUID,
+        action="append",
+        metavar="ID",
+        help="ROTATE only: of this one; may be repeated",
+    )
+    start.add_argument("--global", dest="include_global", action="store_true", help="ROTATE only: of what is global")
     start.add_argument("--watch", action="store_true", help="watch it to its end")
     seen = steps.add_parser("watch", help="watch a run to its end")
     seen.add_argument(
@@ -89,7 +98,10 @@ async def _start(database: Database, vault: Vault, given: argparse.Namespace) ->
 
 
 async def _start_run(kind: BackfillKind, given: argparse.Namespace, transaction: Transaction) -> RunRow:
-    return await start_backfill(transaction, kind, given.dry_run, given.batch_size, given.max_rows_per_second)
+    options = (given.dry_run, given.batch_size, given.max_rows_per_second)
+    limits = RunLimits(list(dict.fromkeys(given.organization or [])), given.include_global)
+    is_limited = bool(limits.organization_ids or limits.include_global)
+    return await start_backfill(transaction, kind, *options, limits if is_limited else None)
 
 
 async def _watch(database: Database, vault: Vault, given: argparse.Namespace) -> int:
