@@ -76,7 +76,7 @@ class Parts:
             cwd=ROOT,
             env=self._environ,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
         )
         output, errors = await asyncio.wait_for(process.communicate(), 120)
         return process.returncode or 0, (output + errors).decode()
