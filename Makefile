@@ -59,6 +59,7 @@ bench:
 	@$(BIN)/python -m bench.processes
 	@$(BIN)/python -m bench.memory
 	@$(BIN)/python -m bench.start
+	@$(BIN)/python -m bench.backfill
 
 soak:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak
