@@ -22,7 +22,8 @@ INSERT INTO configs (id, integration_id, organization_id, key, value, updated_by
 SELECT gen_random_uuid(), m.integration_id, m.organization_id, 'key ' || k, '{"value": "x"}', 'x'
 FROM integration_mappings m, generate_series(1, 10) k ORDER BY m.organization_id, m.integration_id;
 INSERT INTO configs (id, integration_id, key, value, updated_by)
-SELECT gen_random_uuid(), i.id, 'key ' || k, '{"value": "default"}', 'x' FROM integrations i, generate_series(1, 3) k WHERE i.name = 'i1';
+SELECT gen_random_uuid(), i.id, 'key ' || k, '{"value": "default"}', 'x'
+FROM integrations i, generate_series(1, 3) k WHERE i.name = 'i1';
 ANALYZE
 """
 
