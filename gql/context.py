@@ -15,7 +15,7 @@ from db.authenticator import Authenticator
 from db.deeds import NOWHERE, Origin
 from db.queue import Queue
 from db.resolving import Resolver
-from db.sessions import Database, ReadSession, WriteSession
+from db.sessions import Database, QuickSession, WriteSession
 from db.settings import Network
 from db.vault import Transaction, Vault
 from gql.auth import read_bearer
@@ -50,7 +50,7 @@ class Context:
         self.principal = principal
         self.origin = origin
 
-    def read(self) -> AbstractAsyncContextManager[ReadSession]:
+    def read(self) -> AbstractAsyncContextManager[QuickSession]:
         """A read session."""
         return self.service.database.read()
 

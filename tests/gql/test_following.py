@@ -20,12 +20,12 @@ def show_owner(number: int | None) -> "Owner | None":
     return None if number is None else Owner(number=number)
 
 
-TO_OWNER: Follow[Any, int, int | None, Any] = Follow(
-    lambda source: source.owner_id, lambda loaders: loaders.owner, show_owner
-)
-TO_BOSS: Follow[Any, int, int | None, Any] = Follow(
-    lambda source: source.number * 10, lambda loaders: loaders.owner, show_owner
-)
+def find_loader(loaders: Any) -> Any:
+    return loaders.owner
+
+
+TO_OWNER: Follow[Any, int, int | None, Any] = Follow(lambda source: source.owner_id, find_loader, show_owner)
+TO_BOSS: Follow[Any, int, int | None, Any] = Follow(lambda source: source.number * 10, find_loader, show_owner)
 
 
 @strawberry.type
@@ -63,7 +63,7 @@ class Row:
     @strawberry.field
     @followed(TO_OWNER)
     async def keeper(self, info: strawberry.Info) -> Owner:
-        return await TO_OWNER.load(self, info)
+        return await TO_OWNER.load(self, info)  # type: ignore[return-value]
 
     @strawberry.field
     async def later(self) -> str | None:
