@@ -30,6 +30,7 @@ from db.vault import Vault
 from gql.context import Service, open_context
 from gql.direct import PATH, Asked, Direct
 from gql.http import GraphQLEndpoint
+from gql.introspection import allow_introspection
 from gql.manifests import read_trust
 from gql.origins import Origins, list_middleware
 from gql.replies import Guard, answer_http_exception
@@ -50,7 +51,7 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
         vault = make_vault(settings, keyring)
         await set_admin_token(settings, database, vault)
         async with (
-            open_authenticator(settings, database) as authenticator,
+            open_authenticator(settings, database, vault.audit) as authenticator,
             run_service(
                 database, vault, Queue(redis_url), database_url, authenticator, settings.trusted_proxies
             ) as service,
@@ -94,9 +95,10 @@ def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
     origins = settings.cors_origins if settings else ()
     trust = read_trust(settings) if settings else Trust()
     open_for = open_context(service)
+    allowed = allow_introspection(settings.introspection if settings else "authenticated")
     asked = Asked()
     page = _STATIC / "graphiql.html"
-    endpoint = GraphQLEndpoint(schema, open_for, None, page, trust, service.lines, asked.learn)
+    endpoint = GraphQLEndpoint(schema, open_for, allowed, page, trust, service.lines, asked.learn)
     sockets = SocketEndpoint(endpoint.operations, open_for, service.lines, Origins(origins))
     app = Starlette(
         routes=[

@@ -39,7 +39,7 @@ INSERT INTO config_history (id, integration_id, organization_id, key, version, c
 SELECT gen_random_uuid(), integration_id, organization_id, key, n - 3, 'string', '{"value": "old"}', now(), 'x', 'x'
 FROM configs, generate_series(1, 3) n;
 INSERT INTO backfill_runs (id, kind, status, dry_run, started_by)
-VALUES ('00000000-0000-0000-0000-000000000001', 'seal', 'succeeded', false, 'x');
+VALUES ('00000000-0000-0000-0000-000000000001', 'seal', 'enqueued', false, 'x');
 INSERT INTO quarantined_configs (config_id, run_id, reason)
 SELECT id, '00000000-0000-0000-0000-000000000001', 'x' FROM configs
 """
