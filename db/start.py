@@ -1,5 +1,6 @@
 """What happens before anything is served: migrate, open the keyring, make sure of an admin token."""
 
+import logging
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,14 @@ from db.models import AuditKey, DataKey
 from db.root_keys import check_keyring
 from db.sessions import Database, ReadSession, WriteSession
 from db.settings import Settings
-from db.tokens import generate_token, has_admin_token, replace_admin_token
+from db.tokens import find_admin_token, generate_token, replace_admin_token
 from db.upgrade import migrate
 from db.vault import Transaction, Vault
+
+_logger = logging.getLogger("strongroom.start")
+
+_STAYS_REVOKED: Final = "the token in STRONGROOM_ADMIN_TOKEN was revoked and stays so: set another one"
+_NO_ADMIN: Final = "the admin token was revoked, and there is no other: set STRONGROOM_ADMIN_TOKEN to make one"
 
 KEYRING_FILE: Final = "root.keys"
 
@@ -101,8 +107,13 @@ async def _ensure_admin(settings: Settings, session: WriteSession, vault: Vault,
     start_up = Principal(uuid.UUID(int=0), "start-up", frozenset(Permission))
     transaction = Transaction(session, start_up, vault)
     if settings.admin_token is not None:
-        await replace_admin_token(transaction, settings.admin_token)
-    elif not await has_admin_token(session):
+        if not await replace_admin_token(transaction, settings.admin_token):
+            _logger.warning(_STAYS_REVOKED)
+        return
+    holds = await find_admin_token(session)
+    if holds is None:
         token = generate_token()
         await replace_admin_token(transaction, token)
         tell(token)
+    elif not holds:
+        _logger.warning(_NO_ADMIN)

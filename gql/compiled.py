@@ -11,11 +11,9 @@ from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types import Info
 
+from gql.batches import Batch, Lead, Trail, Unshared
 from gql.documents import Document, Operation
 from gql.plans import FieldPlan, ListShape, ObjectShape, Shape
-
-Trail = tuple["Trail | None", str | int] | None
-"""Where in the answer something stands: the trail of what holds it, and its key there."""
 
 
 async def run_plan(
@@ -35,6 +33,16 @@ async def run_plan(
     except GraphQLError as error:
         return ExecutionResult(None, [error])
     return ExecutionResult(cast("dict[str, Any]", data), run.errors or None)
+
+
+def complete_plain(shape: ObjectShape, source: object) -> dict[str, Any]:
+    """What the answer has for an object, where nothing of its shape has to be asked for (gql/outlines.py)."""
+    unused = cast("Any", None)
+    run = _Run(unused, unused, unused, unused, unused)
+    completed = run.complete_object(shape, source, None)
+    if run.errors:
+        raise run.errors[0]
+    return completed
 
 
 class _Run:
@@ -57,13 +65,20 @@ class _Run:
         self._context = context
         self.errors: list[GraphQLError] = []
 
-    def complete_object(self, plan: ObjectShape, source: Any, trail: Trail) -> Any:
-        """The object's fields, or an awaitable of them."""
+    def complete_object(self, plan: ObjectShape, source: Any, trail: Trail, batch: Batch | None = None) -> Any:
+        """The object's fields, or an awaitable of them. With a batch, what is to be followed is left to it."""
         answer: dict[str, Any] = {}
         pending: list[tuple[str, Awaitable[Any]]] = []
         for field in plan.fields:
             try:
-                value = self._read(field, source, trail)
+                if field.read is not None:
+                    value = field.read(source)
+                    if value is None or type(value) is not field.kept:
+                        value = self._complete_field(field, value, trail, batch)
+                elif batch is not None and field.follow is not None:
+                    value = self._lead(field, field.follow.key(source), answer, trail, batch)
+                else:
+                    value = self._read(field, source, trail)
             except Exception as error:  # noqa: BLE001 - whatever a resolver raises becomes an error of its field
                 try:
                     value = self._fail(field, error, trail)
@@ -75,20 +90,19 @@ class _Run:
             answer[field.key] = value
         return _Pending(_fill(answer, pending)) if pending else answer
 
-    def _read(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
-        if field.attribute is not None:
-            value = getattr(source, field.attribute)
-        elif field.method is not None:
-            value = field.method(source)
+    def _lead(self, field: FieldPlan, key: Any, answer: dict[str, Any], trail: Trail, batch: Batch) -> None:
+        if key is None:
+            self._complete_field(field, None, trail)
         else:
-            value = self._call(field, source, trail)
-            if optimized_is_awaitable(value):
-                return _Pending(self._await_value(field, _Pending(value), trail))
+            batch.add(field, key, answer, trail)
+
+    def _read(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
+        value = self._call(field, source, trail)
+        if optimized_is_awaitable(value):
+            return _Pending(self._await_value(field, _Pending(value), trail))
         return self._complete_field(field, value, trail)
 
     def _call(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
-        if field.constant is not None:
-            return field.constant
         definition, node = field.definition, field.nodes[0]
         arguments: dict[str, Any] = {}
         if definition.args:
@@ -120,22 +134,63 @@ class _Run:
             cast("Any", None),
         )
 
-    def _complete_field(self, field: FieldPlan, value: Any, trail: Trail) -> Any:
+    def _complete_field(self, field: FieldPlan, value: Any, trail: Trail, batch: Batch | None = None) -> Any:
         if value is None:
             if field.non_null:
                 raise TypeError(f"Cannot return null for non-nullable field {field.name}.")
             return None
-        shape = field.shape
-        return shape(value) if callable(shape) else self._complete(field, shape, value, (trail, field.key))
+        if field.leaf is not None:
+            return field.leaf(value)
+        return self._complete(field, field.shape, value, (trail, field.key), batch)
 
-    def _complete(self, field: FieldPlan, shape: Shape, value: Any, trail: Trail) -> Any:
+    def _complete(self, field: FieldPlan, shape: Shape, value: Any, trail: Trail, batch: Batch | None = None) -> Any:
         if isinstance(shape, ObjectShape):
-            return self.complete_object(shape, value, trail)
-        if isinstance(shape, ListShape):
-            return self._complete_list(field, shape, value, trail)
-        return shape(value)
+            return self.complete_object(shape, value, trail, batch)
+        if not isinstance(shape, ListShape):
+            return shape(value)
+        if batch is None and isinstance(shape.item, ObjectShape) and shape.item.follows:
+            return _Pending(self._complete_together(field, shape, list(value), trail))
+        return self._complete_list(field, shape, value, trail, batch)
 
-    def _complete_list(self, field: FieldPlan, shape: ListShape, values: Any, trail: Trail) -> Any:
+    async def _complete_together(self, field: FieldPlan, shape: ListShape, values: list[Any], trail: Trail) -> Any:
+        """A list whose rows are followed all at once, or each by itself where anything goes wrong with that."""
+        batch = Batch()
+        answer = self._complete_list(field, shape, values, trail, batch)
+        parts = [answer] if isinstance(answer, _Pending) else []
+        shared, *own = await asyncio.gather(self._follow(batch), *parts, return_exceptions=True)
+        if isinstance(shared, Unshared):
+            self._forget_errors(trail)
+            answer = self._complete_list(field, shape, values, trail, None)
+            return await answer if isinstance(answer, _Pending) else answer
+        for result in (shared, *own):
+            if isinstance(result, BaseException):
+                raise result
+        return own[0] if own else answer
+
+    async def _follow(self, batch: Batch) -> None:
+        """Load what a batch leads to, and what that leads to: each thing once, for all who share it."""
+        while batch:
+            leads = batch.load(cast("Any", self._context).loaders)
+            batch = Batch()
+            await asyncio.gather(*(lead.found for lead in leads), return_exceptions=True)
+            for lead in leads:
+                completed = await self._complete_shared(lead, batch)
+                for answer, _ in lead.places:
+                    answer[lead.field.key] = completed
+
+    async def _complete_shared(self, lead: Lead, batch: Batch) -> Any:
+        """What a field is for all who share it. An error would name one of their places only: Unshared, then."""
+        field, before = lead.field, self.errors
+        try:
+            value = cast("Any", field.follow).show(await lead.found)
+            completed = self._complete_field(field, value, lead.places[0][1], batch)
+        except Exception:  # noqa: BLE001 - whatever it is comes again, for each row by itself, and is told there
+            raise Unshared from None
+        if isinstance(completed, _Pending) or self.errors is not before:
+            raise Unshared
+        return completed
+
+    def _complete_list(self, field: FieldPlan, shape: ListShape, values: Any, trail: Trail, batch: Batch | None) -> Any:
         answer: list[Any] = []
         pending: list[tuple[int, Awaitable[Any]]] = []
         for index, value in enumerate(values):
@@ -143,7 +198,7 @@ class _Run:
             try:
                 if value is None and shape.item_non_null:
                     raise TypeError(f"Cannot return null for non-nullable field {field.name}.")
-                item = None if value is None else self._complete(field, shape.item, value, here)
+                item = None if value is None else self._complete(field, shape.item, value, here, batch)
             except Exception as error:  # noqa: BLE001 - becomes an error of its item
                 try:
                     item = self._fail_item(field, shape, error, here)
@@ -182,9 +237,12 @@ class _Run:
         if non_null:
             raise error
         # What is nulled takes the errors below it along.
+        self._forget_errors(trail)
+        self.errors.append(error)
+
+    def _forget_errors(self, trail: Trail) -> None:
         here = _steps(trail)
         self.errors = [kept for kept in self.errors if (kept.path or [])[: len(here)] != here]
-        self.errors.append(error)
 
 
 class _Pending:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from db.dumps import forbid_dumps
 from db.errors import SettingsError, StrongroomError
-from workers import backfill_command
+from workers import backfill_command, scrub
 from workers.failures import name_of
 from workers.worker import configure_logs, run
 
@@ -27,7 +28,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[Mapping[str, Command]] = {"backfill": backfill_command}
+COMMANDS: Final[Mapping[str, Command]] = {"backfill": backfill_command, "scrub": scrub}
 
 _BAD_INPUT: Final = 2
 """The exit code of argparse, too."""
@@ -38,6 +39,7 @@ _CODES: Final = {"BAD_USER_INPUT": _BAD_INPUT, "NOT_FOUND": _BAD_INPUT, "CONFLIC
 
 def main(arguments: list[str]) -> int:
     """The exit code. Whatever goes wrong is told in one line, which repeats no secret."""
+    forbid_dumps()
     given = _read(arguments)
     configure_logs()
     try:

@@ -74,6 +74,9 @@ class Config(Base):
     data_key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("data_keys.id"))
     field_id: Mapped[uuid.UUID | None]
     version: Mapped[int] = mapped_column(server_default="1")
+    exposed_version: Mapped[int | None]
+    """The last version of which this secret's value was stored unsealed or under an older software's key. Null: none;
+    0: not known, since the row is older than this column."""
 
 
 class ConfigVersion(Base):

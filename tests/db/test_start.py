@@ -173,3 +173,24 @@ async def test_a_given_admin_token_replaces_the_previous_one(
     assert told == []
     assert len(before) == len(after) == 1
     assert before != after
+
+
+@pytest.mark.parametrize("given", [True, False])
+async def test_a_revoked_admin_token_is_told(
+    tmp_path: Path, database_url: str, sql: asyncpg.Connection, caplog: pytest.LogCaptureFixture, given: bool
+) -> None:
+    """Where the admin token was revoked, a start with the same setting, or without one, says so in one line that does
+    not repeat the token; it makes no other by itself."""
+    changed = settings_of(tmp_path, **({"STRONGROOM_ADMIN_TOKEN": "t" * 40} if given else {}))
+    told: list[str] = []
+    await prepare(changed, database_url, told.append)
+    await sql.execute("UPDATE tokens SET revoked_at = now()")
+    caplog.clear()
+    before = len(told)
+    await prepare(changed, database_url, told.append)
+    assert len(told) == before
+    [line] = [record.getMessage() for record in caplog.records if record.name == "strongroom.start"]
+    assert "revoked" in line
+    assert "STRONGROOM_ADMIN_TOKEN" in line
+    assert not any(token in line for token in [*told, "t" * 40])
+    assert await sql.fetchval("SELECT count(*) FROM tokens WHERE revoked_at IS NULL") == 0

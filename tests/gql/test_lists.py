@@ -91,6 +91,26 @@ async def test_as_many_statements_for_1000_rows_as_for_10(api, client, statement
     assert large == small <= 9, statements
 
 
+async def test_a_list_is_counted_only_when_asked_for(api, client, statements) -> None:
+    """Without `totalCount` nothing counts the list; with it, one statement more does."""
+    await fill(api, 10)
+    lists = {
+        "configs": "edges { node { integration { id } organization { id } } }",
+        "mappings": "edges { node { missing overrides { id } } }",
+        "integrations": "edges { node { configSchema { key } } }",
+        "organizations": "edges { node { id } }",
+        "quarantine": "edges { node { config { id } } }",
+    }
+    for name, fields in lists.items():
+        plain, _ = await count(
+            client, statements, f"query ($first: Int!) {{ {name}(first: $first) {{ {fields} }} }}", 5
+        )
+        assert not [statement for statement in statements if "count(" in statement.lower()]
+        asked = f"query ($first: Int!) {{ {name}(first: $first) {{ totalCount {fields} }} }}"
+        counted, _ = await count(client, statements, asked, 5)
+        assert counted == plain + 1
+
+
 async def test_ten_pages_cost_ten_times_one(api, client, statements) -> None:
     """1,000 rows over the pages of ConfigList are each shown once, and every page costs the same statements."""
     await fill(api, 1000)
