@@ -16,10 +16,9 @@ from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Final
 
-from db.embedded.postgres import find_running
-from db.errors import NotFound, SettingsError, StrongroomError
+from db.at_hand import open_database
+from db.errors import NotFound, StrongroomError, refuse
 from db.models import BackfillKind
-from db.reachability import check_postgres
 from db.runs import (
     RunLimits,
     RunRow,
@@ -31,11 +30,11 @@ from db.runs import (
 )
 from db.sessions import Database, WriteSession
 from db.settings import Settings
+from db.start import make_vault, open_keyring
 from db.vault import Transaction, Vault
 from workers.reports import JsonLines, Lines, Report, as_json, as_line
 from workers.standing import COMMAND_LINE
 from workers.watching import ENDS, STOPPED, find_active, find_newest, follow, watch
-from workers.worker import open_parts
 
 _MOVES: Final[Mapping[str, Callable[[Transaction, uuid.UUID], Awaitable[RunRow]]]] = {
     "pause": pause_backfill,
@@ -109,6 +108,8 @@ async def _watch(database: Database, vault: Vault, given: argparse.Namespace) ->
         async with database.read() as session:
             id = given.id or await find_newest(session)
         return await _watch_to_end(database, id, given)
+    if given.id is not None:
+        refuse("--follow goes with no run: it watches whichever is active", "id")
     with closing(_make_report(given)) as report:
         await follow(database, vault, report, _heed_signals())
     return 0
@@ -158,12 +159,10 @@ async def _write(database: Database, vault: Vault, work: Callable[[Transaction],
 @asynccontextmanager
 async def _open(environ: Mapping[str, str]) -> AsyncGenerator[tuple[Database, Vault]]:
     settings = Settings.from_env(environ)
-    database_url = settings.database_url or find_running(settings.home)
-    if database_url is None:
-        raise SettingsError("DATABASE_URL is not set, and no embedded PostgreSQL runs in STRONGROOM_HOME")
-    await check_postgres(database_url)
-    async with open_parts(settings, database_url) as parts:
-        yield parts
+    async with open_database(settings) as database:
+        async with database.read() as session:
+            keyring = await open_keyring(settings, session)
+        yield database, make_vault(settings, keyring)
 
 
 def _print(row: RunRow, given: argparse.Namespace) -> None:

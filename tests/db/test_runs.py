@@ -256,7 +256,8 @@ async def test_the_time_left(transact, database, admin, sql):
     await bring(sql, BackfillStatus.RUNNING)
     now = await read(database, find_run, admin, run.id)
     assert (now.seconds_left, now.rows_per_second) == (6, 4.0)
-    for unknown in ({"age": "11 s"}, {"rate": None}, {"rate": 0.0}, {"rate": 1e-9}):
+    unknowns: list[dict[str, Any]] = [{"age": "11 s"}, {"rate": None}, {"rate": 0.0}, {"rate": 1e-9}]
+    for unknown in unknowns:
         await sample(sql, **unknown)
         assert (await read(database, find_run, admin, run.id)).seconds_left is None
     await sample(sql)

@@ -16,6 +16,7 @@ from db.embedded import EmbeddedServers, binary
 from db.embedded.account import find_account
 from db.models import BackfillKind, BackfillStatus
 from db.runs import start_backfill
+from db.sessions import ReadSession
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.engine import Engine
 from workers.load import Bounds, Lag, read_lag
@@ -112,9 +113,4 @@ async def test_a_role_that_is_told_nothing(replica, sql, database) -> None:
     async with database.engine.connect() as connection:
         await connection.exec_driver_sql("CREATE ROLE told_nothing")
         await connection.exec_driver_sql("SET LOCAL ROLE told_nothing")
-
-        class Session:
-            async def first(self, statement: Any) -> Any:
-                return (await connection.execute(statement)).first()
-
-        assert await read_lag(Session()) == Lag()
+        assert await read_lag(ReadSession(connection)) == Lag()
