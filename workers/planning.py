@@ -14,7 +14,7 @@ from workers.ownership import own
 from workers.tasks import Run, Source, Task
 
 SLICE_ROWS: Final = 10_000
-"""Rows of a slice, at most. Each worker has two at a time: with larger ones, one would take a run that two could share."""
+"""Rows of a slice, at most. A worker has two at a time: with larger ones, one would take what two could share."""
 
 
 class Planned(Enum):
