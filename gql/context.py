@@ -16,7 +16,7 @@ from db.deeds import NOWHERE, Origin
 from db.errors import LimitExceeded
 from db.queue import Queue
 from db.resolving import Resolver
-from db.sessions import Database, ReadSession, WriteSession
+from db.sessions import Database, QuickSession, WriteSession
 from db.settings import Network
 from db.throttle import UNKNOWN
 from db.vault import Transaction, Vault
@@ -64,7 +64,7 @@ class Context:
             raise LimitExceeded(f"lists without pages hold more than {MAX_LISTED} items, ask for smaller pages")
         return items
 
-    def read(self) -> AbstractAsyncContextManager[ReadSession]:
+    def read(self) -> AbstractAsyncContextManager[QuickSession]:
         """A read session."""
         return self.service.database.read()
 

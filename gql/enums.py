@@ -4,7 +4,7 @@ from enum import Enum
 
 import strawberry
 
-from db.configs import ScopeFilter
+from db.config_lists import ScopeFilter
 from db.models import BackfillKind, BackfillStatus
 from db.snapshot import ValueSource
 from db.values import ConfigType

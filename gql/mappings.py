@@ -2,7 +2,7 @@
 
 import strawberry
 
-from db import configs as config_rules
+from db import config_lists
 from db import mappings as rules
 from db.errors import NotFound
 from db.limits import Problems, identifier
@@ -182,7 +182,7 @@ class MappingQuery:
         organization = problems.optional_id(organization_id, "organizationId")
         problems.check()
         async with info.context.read() as session:
-            await config_rules.check_filter(session, principal, organization, integration)
+            await config_lists.check_filter(session, principal, organization, integration)
             page = await rules.list_mappings(session, principal, integration, organization, page_size(first), after)
         return connect(page, show_mapping)
 

@@ -14,8 +14,8 @@ from workers.ownership import own
 from workers.slices import in_index_order
 from workers.tasks import Run, Source, Task
 
-SLICE_ROWS: Final = 50_000
-"""Rows of a slice, at most: a worker takes one at a time."""
+SLICE_ROWS: Final = 10_000
+"""Rows of a slice, at most. Each worker has two at a time: with larger ones, one would take a run that two could share."""
 
 
 class Planned(Enum):

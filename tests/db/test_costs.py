@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy.dialects import postgresql
 
 from db.access import Permission, Principal
-from db.configs import ORDER, select_configs
+from db.config_lists import ORDER
+from db.configs import select_configs
 from db.snapshot import STATEMENT
 
 FILL = """

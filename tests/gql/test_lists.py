@@ -2,11 +2,10 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from gql.context import Context
 
@@ -50,21 +49,6 @@ async def fill(api: Any, rows: int) -> None:
     async with api.service.database.engine.begin() as connection:
         for statement in FILL.split(";\n"):
             await connection.execute(text(statement.replace(":rows", str(rows))))
-
-
-@pytest.fixture
-def statements(api) -> Iterator[list[str]]:
-    """Every statement that is sent to the database, but for the look-up of the caller, twice a second."""
-    sent: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        if "FROM tokens" not in arguments[2]:
-            sent.append(arguments[2])
-
-    engine = api.service.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 async def count(client: Any, statements: list[str], query: str, first: int) -> tuple[int, dict[str, Any]]:

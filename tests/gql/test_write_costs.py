@@ -1,28 +1,11 @@
 """What writes cost: a number of statements that grows neither with the keys nor with the mappings."""
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 KEYS = [f"key_{number}" for number in range(20)]
-
-
-@pytest.fixture
-def statements(api: Any) -> Iterator[list[str]]:
-    """Every statement that is sent to the database, but for the look-up of the caller, twice a second."""
-    sent: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        if "FROM tokens" not in arguments[2]:
-            sent.append(arguments[2])
-
-    engine = api.service.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 async def count(client: Any, statements: list[str], operation: str, given: dict[str, Any]) -> int:

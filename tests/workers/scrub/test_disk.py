@@ -171,7 +171,7 @@ def scrub(home: Path, root_keys: str, *options: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("running", [True, pytest.param(False, marks=pytest.mark.soak)])
 async def test_nothing_planted_is_left(home: Path, server: EmbeddedPostgres, vault, root_keys: str, running) -> None:
     """Whether the server runs or is started by SCRUB: no file of it holds any planted plaintext or token afterwards.
 
@@ -206,6 +206,7 @@ async def test_nothing_planted_is_left(home: Path, server: EmbeddedPostgres, vau
     server.stop()
     for canary in CANARIES:
         assert find(home, canary) == []
+    assert scrub(home, root_keys, "--checklist")["credentials"] == report["credentials"], "it starts the server itself"
     server.start()
     assert await read(server.database_url, vault) == before
     assert before["large"] == PLANTED["large"]
