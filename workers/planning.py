@@ -15,7 +15,7 @@ from workers.slices import in_index_order
 from workers.tasks import Run, Source, Task
 
 SLICE_ROWS: Final = 10_000
-"""Rows of a slice, at most. Each worker has two at a time: with larger ones, one would take a run that two could share."""
+"""Rows of a slice, at most. Each worker has two at a time: larger ones would leave the second worker without any."""
 
 
 class Planned(Enum):
