@@ -8,7 +8,8 @@ import asyncpg
 from sqlalchemy.dialects import postgresql
 
 from db.access import Permission, Principal
-from db.configs import ORDER, select_configs
+from db.config_lists import ORDER
+from db.configs import select_configs
 from db.urls import asyncpg_dsn
 
 _ROWS: Final = 100_200

@@ -10,32 +10,26 @@ import argparse
 import json
 import subprocess
 import sys
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from sqlalchemy import text
+import asyncpg
 
 from bench.keyset import compare_pages
 from bench.records import record
+from bench.rules import make_token, transact
 from bench.stage import ROOT, BenchError, Running, Stage, complete, find_free_port, stage
-from db.access import Permission, Principal
-from db.chain import AuditLog
-from db.crypto.data_keys import DataKeys
-from db.crypto.keyring import RootKeyring
-from db.crypto.legacy import LegacyKeys
+from db.access import Permission
 from db.fields import Field
 from db.integrations import create_integration, set_integration_config
 from db.mapping_upserts import upsert_mappings
 from db.mappings import NewMapping
 from db.organizations import create_organization
-from db.sessions import Database, WriteSession
-from db.tokens import NewToken, create_token
-from db.upgrade import upgrade
+from db.urls import asyncpg_dsn
 from db.values import JSON, ConfigType
-from db.vault import Transaction, Vault
+from db.vault import Transaction
 
 SIZES: Final = (10, 25, 50, 100, 200)
 _QUERY: Final = """query ConfigList($filter: ConfigFilter, $first: Int = 50, $after: String) {
@@ -152,30 +146,23 @@ def _normal(body: str) -> str:
 
 async def _make_world(made: Stage) -> str:
     """Ten integrations for ten organizations, five keys each, one of them secret; the token that may list them."""
-    await upgrade(made.database_url)
-    database = Database(made.database_url, connections=1)
-    keyring = RootKeyring.parse(made.root_keys)
-    vault = Vault(DataKeys(keyring), LegacyKeys([]), AuditLog(keyring))
-    maker = Principal(uuid.uuid4(), "bench", frozenset(Permission))
-
-    async def make(session: WriteSession) -> str:
-        transaction = Transaction(session, maker, vault)
-        names = [f"Customer {number}" for number in range(_ORGANIZATIONS)]
-        organizations = [await create_organization(transaction, None, name) for name in names]
-        mappings = [NewMapping(organization.id, "customer", None, _VALUES) for organization in organizations]
-        for number in range(_INTEGRATIONS):
-            integration = await create_integration(transaction, f"product-{number}", None, _FIELDS)
-            await set_integration_config(transaction, integration.id, _VALUES, None)
-            await upsert_mappings(transaction, integration.id, mappings)
-        return (await create_token(transaction, NewToken("bench", [Permission.CONFIG_READ])))[1]
-
+    await transact(made, _fill)
+    connection: Any = await asyncpg.connect(asyncpg_dsn(made.database_url))
     try:
-        token = await database.write(make)
-        async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            await connection.execute(text("VACUUM ANALYZE"))
-        return token
+        await connection.execute("VACUUM ANALYZE")
     finally:
-        await database.close()
+        await connection.close()
+    return await make_token(made, Permission.CONFIG_READ)
+
+
+async def _fill(transaction: Transaction) -> None:
+    names = [f"Customer {number}" for number in range(_ORGANIZATIONS)]
+    organizations = [await create_organization(transaction, None, name) for name in names]
+    mappings = [NewMapping(organization.id, "customer", None, _VALUES) for organization in organizations]
+    for number in range(_INTEGRATIONS):
+        integration = await create_integration(transaction, f"product-{number}", None, _FIELDS)
+        await set_integration_config(transaction, integration.id, _VALUES, None)
+        await upsert_mappings(transaction, integration.id, mappings)
 
 
 def _show(by_size: Mapping[int, Mapping[str, Figures]], pages: Mapping[str, Any]) -> None:

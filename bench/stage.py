@@ -109,7 +109,7 @@ def stage(*, options: Mapping[str, str] | None = None) -> Generator[Stage]:
         yield Stage(home, servers, stack)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
     """Stop a process and wait for its end."""
     process.terminate()
     try:

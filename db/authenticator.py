@@ -12,12 +12,14 @@ from typing import Any, Final
 from sqlalchemy import LargeBinary, Row, and_, bindparam, func, or_, select
 
 from db.access import Principal
-from db.errors import Unauthenticated
+from db.chain import AuditLog
+from db.errors import StrongroomError, Unauthenticated
 from db.models import Token
 from db.oidc import looks_like_jwt
 from db.people import People
 from db.sessions import Database, ReadSession
 from db.settings import Settings
+from db.sign_ins import SignIns
 from db.throttle import Throttle
 from db.tokens import TOKEN_COLUMNS, hash_token, principal_of
 from db.usage import TokenUsage
@@ -41,11 +43,16 @@ class Authenticator:
     known. It forgets them at once when a token is revoked here, or is heard to have been revoked elsewhere."""
 
     def __init__(
-        self, people: People | None = None, throttle: Throttle | None = None, usage: TokenUsage | None = None
+        self,
+        people: People | None = None,
+        throttle: Throttle | None = None,
+        usage: TokenUsage | None = None,
+        sign_ins: SignIns | None = None,
     ) -> None:
         self._people = people
         self._throttle = throttle
         self._usage = usage
+        self._sign_ins = sign_ins
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._forgotten = 0
         self._vouched = float("-inf")
@@ -69,13 +76,14 @@ class Authenticator:
         """The principal of a token or a JWT. Raises Unauthenticated, and never tells why; LimitExceeded when this
         address, or this credential, has failed too often."""
         try:
-            return self.recall(credential) or await self._look_up(database, credential)
+            principal = self.recall(credential) or await self._look_up(database, credential)
         except Unauthenticated:
-            if self._throttle is None:
-                raise
-            # Outside of the handler, so that the refusal carries no context.
-            refusal = self._throttle.fail(address, _hash(credential))
-        raise refusal
+            pass  # Raised below, outside, so that the refusal carries no context.
+        else:
+            if self._sign_ins is not None:
+                self._sign_ins.accept(principal, address)
+            return principal
+        raise self._refuse(credential, address)
 
     async def authenticate(self, session: ReadSession, token: str) -> Principal:
         """The principal of a token. Raises Unauthenticated, and never tells why."""
@@ -100,6 +108,12 @@ class Authenticator:
         async with database.read() as session:
             return await self.authenticate(session, credential)
 
+    def _refuse(self, credential: str, address: str) -> StrongroomError:
+        wanted = _hash(credential)
+        if self._sign_ins is not None:
+            self._sign_ins.refuse(address, wanted)
+        return Unauthenticated() if self._throttle is None else self._throttle.fail(address, wanted)
+
     def _begin(self) -> tuple[float, int]:
         return time.monotonic(), self._forgotten
 
@@ -118,15 +132,21 @@ class Authenticator:
 
 
 @asynccontextmanager
-async def open_authenticator(settings: Settings, database: Database) -> AsyncGenerator[Authenticator]:
-    """The authenticator of these settings, with what it does in the background, until the block ends."""
+async def open_authenticator(settings: Settings, database: Database, log: AuditLog) -> AsyncGenerator[Authenticator]:
+    """The authenticator of these settings, with what it does in the background, until the block ends.
+
+    Whoever it lets in or refuses is on record in the log.
+    """
     people = None if settings.oidc is None else People(settings.oidc)
     throttle = Throttle(settings.failed_sign_ins_per_address, settings.failed_sign_ins_per_credential)
     usage = TokenUsage(database)
+    sign_ins = SignIns(database, log)
     usage.start()
+    sign_ins.start()
     try:
-        yield Authenticator(people, throttle, usage)
+        yield Authenticator(people, throttle, usage, sign_ins)
     finally:
+        await sign_ins.stop()
         await usage.stop()
         if people is not None:
             people.close()

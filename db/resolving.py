@@ -68,6 +68,9 @@ class Resolver:
     async def load(self, principal: Principal, integration: str, organization_id: uuid.UUID) -> Snapshot:
         """What there is to open for this caller, from memory or from PostgreSQL. Raises NotFound as `resolve` does."""
         admit(principal, "Query.resolve")
+        if not principal.sees_organization(organization_id):
+            # Before anything is looked up: how long it takes would tell what is in memory of another's.
+            raise NotFound("organization")
         snapshot = self.snapshots.get(integration, organization_id)
         if snapshot is None:
             snapshot = await self._read(integration, organization_id)

@@ -72,7 +72,7 @@ class Snapshot:
 
 async def read_snapshot(pool: Pool, vault: Vault, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
     """The snapshot of an integration, by name, for an organization; None without such an integration."""
-    rows = await pool.fetch(_SNAPSHOT, integration, organization_id)
+    rows = await pool.fetch(STATEMENT, integration, organization_id)
     return _Reading(vault, organization_id, [_Row(*row) for row in rows]).snapshot() if rows else None
 
 
@@ -223,20 +223,23 @@ _COPIES: Final = 3
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
-_SNAPSHOT: Final = """
+STATEMENT: Final = """
 WITH i AS (
     SELECT id, name, description, created_at, updated_at FROM integrations WHERE name = $1 AND NOT is_deleted
 ), m AS (
     SELECT m.integration_id, m.organization_id, m.entity_id, m.entity_name
-    FROM integration_mappings m JOIN i ON m.integration_id = i.id
-    WHERE m.organization_id = $2 OR m.organization_id IS NULL
-    ORDER BY m.organization_id NULLS LAST LIMIT 1
+    FROM integration_mappings m JOIN i ON m.integration_id = i.id AND m.organization_id = $2
+    UNION ALL
+    SELECT m.integration_id, m.organization_id, m.entity_id, m.entity_name
+    FROM integration_mappings m JOIN i ON m.integration_id = i.id AND m.organization_id IS NULL
+    ORDER BY organization_id NULLS LAST LIMIT 1
 ), f AS (
     SELECT f.id, f.key, f.field_type, f.required, f.default_value, f.position
     FROM integration_config_schema f JOIN i ON f.integration_id = i.id
 ), c AS (
-    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id
-    WHERE c.organization_id IS NULL OR c.organization_id = m.organization_id
+    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id AND c.organization_id IS NULL
+    UNION ALL
+    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id AND c.organization_id = m.organization_id
 )
 SELECT i.id AS integration_id, i.name AS integration_name, i.description AS integration_description,
     i.created_at AS integration_created_at, i.updated_at AS integration_updated_at,
@@ -255,3 +258,4 @@ LEFT JOIN (
 LEFT JOIN data_keys k ON k.id = v.data_key_id
 ORDER BY v.position NULLS LAST, v.key, v.owner_id NULLS LAST
 """
+"""Each layer by itself: of an OR, PostgreSQL would read all that the organization and the integration have."""

@@ -4,11 +4,12 @@ The effective type is the integration's schema type, whatever the row says; a ro
 schema field is a secret too, and what is sealed stays one until it is opened by somebody who may.
 """
 
+import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
@@ -185,6 +186,18 @@ def select_stored() -> Select[*tuple[Any, ...]]:
 def stored(row: Row[Any]) -> StoredConfig:
     """A row of `select_stored`."""
     return StoredConfig(*row)
+
+
+def stored_record(record: Any) -> StoredConfig:
+    """A row of `select_stored` as asyncpg gives it."""
+    given: list[Any] = list(record)
+    given[4] = _TYPES[given[4]]
+    given[5] = None if given[5] is None else json.loads(given[5])
+    given[16] = None if given[16] is None else _TYPES[given[16]]
+    return StoredConfig(*given)
+
+
+_TYPES: Final = {kind.value: kind for kind in ConfigType}
 
 
 def _judge_secret(raw: JSON, legacy_keys: LegacyKeys) -> Judgement:

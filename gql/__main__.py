@@ -9,6 +9,7 @@ import sys
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.dumps import forbid_dumps
 from db.errors import SettingsError
 from db.settings import Settings
 from gql.app import make_app, open_service
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve() -> int:
     """Run the API until SIGTERM or SIGINT."""
+    forbid_dumps()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every look at the revision.
     settings = Settings.from_env(os.environ)

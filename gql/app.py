@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
-from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database
@@ -31,6 +30,7 @@ from db.vault import Vault
 from gql.context import Service, open_context
 from gql.direct import PATH, Asked, Direct
 from gql.http import GraphQLEndpoint
+from gql.introspection import allow_introspection
 from gql.manifests import read_trust
 from gql.origins import Origins, list_middleware
 from gql.replies import Guard, answer_http_exception
@@ -51,7 +51,7 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
         vault = make_vault(settings, keyring)
         await set_admin_token(settings, database, vault)
         async with (
-            open_authenticator(settings, database) as authenticator,
+            open_authenticator(settings, database, vault.audit) as authenticator,
             run_service(
                 database, vault, Queue(redis_url), database_url, authenticator, settings.trusted_proxies
             ) as service,
@@ -71,7 +71,7 @@ async def run_service(
     trusted_proxies: Sequence[Network] = (),
 ) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
-    pool = await Pool.open(database_url)
+    pool = await database.pool()
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
     service = Service(database, vault, queue, audit, authenticator, resolver, trusted_proxies=trusted_proxies)
@@ -85,7 +85,6 @@ async def run_service(
         await service.audit.stop()
         await feed.stop()
         await queue.close()
-        await pool.close()
 
 
 def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
@@ -96,9 +95,10 @@ def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
     origins = settings.cors_origins if settings else ()
     trust = read_trust(settings) if settings else Trust()
     open_for = open_context(service)
+    allowed = allow_introspection(settings.introspection if settings else "authenticated")
     asked = Asked()
     page = _STATIC / "graphiql.html"
-    endpoint = GraphQLEndpoint(schema, open_for, None, page, trust, service.lines, asked.learn)
+    endpoint = GraphQLEndpoint(schema, open_for, allowed, page, trust, service.lines, asked.learn)
     sockets = SocketEndpoint(endpoint.operations, open_for, service.lines, Origins(origins))
     app = Starlette(
         routes=[

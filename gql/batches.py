@@ -4,9 +4,7 @@ from collections.abc import Awaitable, Hashable, Iterator
 from typing import Any, NamedTuple
 
 from gql.plans import FieldPlan
-
-Trail = tuple["Trail | None", str | int] | None
-"""Where in the answer something stands: the trail of what holds it, and its key there."""
+from gql.trails import Trail
 
 Places = list[tuple[dict[str, Any], Trail]]
 """Objects of the answer in which a field waits for the same thing, and where they stand."""

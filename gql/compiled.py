@@ -1,19 +1,20 @@
 """Running a plan: what graphql-core's executor does, for operations that are planned (gql/plans.py)."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from inspect import isawaitable
 from typing import Any, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, GraphQLSchema, located_error
 from graphql.execution.values import VariableValues, get_argument_values
-from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types import Info
 
-from gql.batches import Batch, Lead, Trail, Unshared
+from gql.batches import Batch, Lead, Unshared
 from gql.documents import Document, Operation
+from gql.pending import Pending, abandon, fill
 from gql.plans import FieldPlan, ListShape, ObjectShape, Shape
+from gql.trails import Trail, list_steps, make_path
 
 
 async def run_plan(
@@ -69,12 +70,14 @@ class _Run:
         """The object's fields, or an awaitable of them. With a batch, what is to be followed is left to it."""
         answer: dict[str, Any] = {}
         pending: list[tuple[str, Awaitable[Any]]] = []
-        for field in plan.fields:
+        for key, read, kept, leaf, field in plan.steps:
             try:
-                if field.read is not None:
-                    value = field.read(source)
-                    if value is None or type(value) is not field.kept:
+                if read is not None:
+                    value = read(source)
+                    if value is None or (type(value) is not kept and leaf is None):
                         value = self._complete_field(field, value, trail, batch)
+                    elif type(value) is not kept and leaf is not None:
+                        value = leaf(value)
                 elif batch is not None and field.follow is not None:
                     value = self._lead(field, field.follow.key(source), answer, trail, batch)
                 else:
@@ -83,12 +86,12 @@ class _Run:
                 try:
                     value = self._fail(field, error, trail)
                 except GraphQLError as fatal:
-                    return _abandon(pending, fatal)
-            if isinstance(value, _Pending):
-                pending.append((field.key, _Pending(self._settle(field, value, trail))))
+                    return abandon(pending, fatal)
+            if type(value) is Pending:
+                pending.append((key, Pending(self._settle(field, value, trail))))
                 value = None
-            answer[field.key] = value
-        return _Pending(_fill(answer, pending)) if pending else answer
+            answer[key] = value
+        return Pending(fill(answer, pending)) if pending else answer
 
     def _lead(self, field: FieldPlan, key: Any, answer: dict[str, Any], trail: Trail, batch: Batch) -> None:
         if key is None:
@@ -99,7 +102,7 @@ class _Run:
     def _read(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
         value = self._call(field, source, trail)
         if optimized_is_awaitable(value):
-            return _Pending(self._await_value(field, _Pending(value), trail))
+            return Pending(self._await_value(field, Pending(value), trail))
         return self._complete_field(field, value, trail)
 
     def _call(self, field: FieldPlan, source: Any, trail: Trail) -> Any:
@@ -122,7 +125,7 @@ class _Run:
             field.nodes,
             cast("Any", field.definition).type,
             field.parent,
-            _path((trail, field.key)),
+            make_path((trail, field.key)),
             self._schema,
             self._document.fragment_definitions,
             None,
@@ -149,19 +152,19 @@ class _Run:
         if not isinstance(shape, ListShape):
             return shape(value)
         if batch is None and isinstance(shape.item, ObjectShape) and shape.item.follows:
-            return _Pending(self._complete_together(field, shape, list(value), trail))
+            return Pending(self._complete_together(field, shape, list(value), trail))
         return self._complete_list(field, shape, value, trail, batch)
 
     async def _complete_together(self, field: FieldPlan, shape: ListShape, values: list[Any], trail: Trail) -> Any:
         """A list whose rows are followed all at once, or each by itself where anything goes wrong with that."""
         batch = Batch()
         answer = self._complete_list(field, shape, values, trail, batch)
-        parts = [answer] if isinstance(answer, _Pending) else []
+        parts = [answer] if isinstance(answer, Pending) else []
         shared, *own = await asyncio.gather(self._follow(batch), *parts, return_exceptions=True)
         if isinstance(shared, Unshared):
             self._forget_errors(trail)
             answer = self._complete_list(field, shape, values, trail, None)
-            return await answer if isinstance(answer, _Pending) else answer
+            return await answer if isinstance(answer, Pending) else answer
         for result in (shared, *own):
             if isinstance(result, BaseException):
                 raise result
@@ -186,7 +189,7 @@ class _Run:
             completed = self._complete_field(field, value, lead.places[0][1], batch)
         except Exception:  # noqa: BLE001 - whatever it is comes again, for each row by itself, and is told there
             raise Unshared from None
-        if isinstance(completed, _Pending) or self.errors is not before:
+        if isinstance(completed, Pending) or self.errors is not before:
             raise Unshared
         return completed
 
@@ -203,24 +206,24 @@ class _Run:
                 try:
                     item = self._fail_item(field, shape, error, here)
                 except GraphQLError as fatal:
-                    return _abandon(pending, fatal)
-            if isinstance(item, _Pending):
-                pending.append((index, _Pending(self._settle_item(field, shape, item, here))))
+                    return abandon(pending, fatal)
+            if isinstance(item, Pending):
+                pending.append((index, Pending(self._settle_item(field, shape, item, here))))
                 item = None
             answer.append(item)
-        return _Pending(_fill(answer, pending)) if pending else answer
+        return Pending(fill(answer, pending)) if pending else answer
 
     async def _await_value(self, field: FieldPlan, value: Awaitable[Any], trail: Trail) -> Any:
         completed = self._complete_field(field, await value, trail)
-        return await completed if isinstance(completed, _Pending) else completed
+        return await completed if isinstance(completed, Pending) else completed
 
-    async def _settle(self, field: FieldPlan, value: "_Pending", trail: Trail) -> Any:
+    async def _settle(self, field: FieldPlan, value: "Pending", trail: Trail) -> Any:
         try:
             return await value
         except Exception as error:  # noqa: BLE001 - as in complete_object
             return self._fail(field, error, trail)
 
-    async def _settle_item(self, field: FieldPlan, shape: ListShape, value: "_Pending", trail: Trail) -> Any:
+    async def _settle_item(self, field: FieldPlan, shape: ListShape, value: "Pending", trail: Trail) -> Any:
         try:
             return await value
         except Exception as error:  # noqa: BLE001 - as in _complete_list
@@ -228,10 +231,12 @@ class _Run:
 
     def _fail(self, field: FieldPlan, error: Exception, trail: Trail) -> None:
         """Null for a nullable field, with the error on record; for another, the error goes on to its parent."""
-        self._note(located_error(error, field.nodes, _steps((trail, field.key))), (trail, field.key), field.non_null)
+        self._note(
+            located_error(error, field.nodes, list_steps((trail, field.key))), (trail, field.key), field.non_null
+        )
 
     def _fail_item(self, field: FieldPlan, shape: ListShape, error: Exception, trail: Trail) -> None:
-        self._note(located_error(error, field.nodes, _steps(trail)), trail, shape.item_non_null)
+        self._note(located_error(error, field.nodes, list_steps(trail)), trail, shape.item_non_null)
 
     def _note(self, error: GraphQLError, trail: Trail, non_null: bool) -> None:
         if non_null:
@@ -241,64 +246,5 @@ class _Run:
         self.errors.append(error)
 
     def _forget_errors(self, trail: Trail) -> None:
-        here = _steps(trail)
+        here = list_steps(trail)
         self.errors = [kept for kept in self.errors if (kept.path or [])[: len(here)] != here]
-
-
-class _Pending:
-    """A part of the answer that has to be awaited: told from a resolver's own awaitables."""
-
-    __slots__ = ("_part",)
-
-    def __init__(self, part: Awaitable[Any]) -> None:
-        self._part = part
-
-    def __await__(self) -> Any:
-        return self._part.__await__()
-
-    def __del__(self) -> None:
-        # Of a request that is cancelled before this was begun; asyncio would warn of a coroutine never awaited.
-        close = getattr(self._part, "close", None)
-        if close is not None:
-            close()
-
-
-def _abandon(pending: Sequence[tuple[Any, Awaitable[Any]]], error: GraphQLError) -> _Pending:
-    """Give up an object or list: its error goes on, once what was begun has ended."""
-    if not pending:
-        raise error
-
-    async def end() -> None:
-        await asyncio.gather(*(part for _, part in pending), return_exceptions=True)
-        raise error
-
-    return _Pending(end())
-
-
-async def _fill(answer: Any, pending: list[tuple[Any, Awaitable[Any]]]) -> Any:
-    """Await what is pending, all at once, so that loaders see all of their keys; the first error goes on."""
-    if len(pending) == 1:
-        key, part = pending[0]
-        answer[key] = await part
-        return answer
-    results = await asyncio.gather(*(part for _, part in pending), return_exceptions=True)
-    for (key, _), result in zip(pending, results, strict=True):
-        if isinstance(result, BaseException):
-            raise result
-        answer[key] = result
-    return answer
-
-
-def _steps(trail: Trail) -> list[str | int]:
-    steps: list[str | int] = []
-    while trail is not None:
-        trail, step = trail
-        steps.append(step)
-    return steps[::-1]
-
-
-def _path(trail: Trail) -> Path:
-    path: Path | None = None
-    for step in _steps(trail):
-        path = Path(path, step, None)
-    return cast("Path", path)

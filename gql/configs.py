@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import strawberry
 
+from db import config_lists
 from db import configs as rules
 from db.history import PastValue
 from db.integrations import IntegrationRow
@@ -177,13 +178,13 @@ class ConfigFilter:
         default=None, description="Only keys with this text in them, in upper or lower case."
     )
 
-    def read(self) -> rules.Filter:
+    def read(self) -> config_lists.Filter:
         """The filter of the rules."""
         problems = Problems()
         organization = problems.optional_id(self.organization_id, "filter", "organizationId")
         integration = problems.optional_id(self.integration_id, "filter", "integrationId")
         problems.check()
-        return rules.Filter(
+        return config_lists.Filter(
             scope=self.scope or ScopeFilter.ORGANIZATION_AND_GLOBAL,
             organization_id=organization,
             integration_id=integration,
@@ -204,9 +205,9 @@ class ConfigQuery:
         self, info: GraphQLInfo, filter: OptionalFilter = None, first: First = 50, after: After = None
     ) -> Connection[Config]:
         """Configs by key."""
-        wanted = rules.Filter() if filter is None else filter.read()
+        wanted = config_lists.Filter() if filter is None else filter.read()
         async with info.context.read() as session:
-            page = await rules.list_configs(session, info.context.principal, wanted, page_size(first), after)
+            page = await config_lists.list_configs(session, info.context.principal, wanted, page_size(first), after)
         return connect(page, show_config)
 
     @strawberry.field(description="One config. Needs config:read.")

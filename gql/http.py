@@ -14,6 +14,7 @@ from db.errors import StrongroomError, refuse
 from gql.callers import Caller
 from gql.events import stream_events, wrap
 from gql.execution import open_schema
+from gql.headers import PAGE_POLICY
 from gql.lines import Lines
 from gql.negotiation import EVENTS, GRAPHQL, HTML, JSON, choose_media, is_json
 from gql.operations import Operations, Prepared, RequestFailed
@@ -22,7 +23,7 @@ from gql.payloads import write_json
 from gql.replies import ClientGone, Reply, refuse_request, reply_failure, send_reply, write_errors
 from gql.trusted import DocumentStore, Trust
 
-_PAGE_HEADERS = {"content-security-policy": "frame-ancestors 'none'", "referrer-policy": "no-referrer"}
+_PAGE_HEADERS = {"content-security-policy": PAGE_POLICY}
 
 Context = TypeVar("Context")
 
@@ -121,6 +122,7 @@ class GraphQLEndpoint(Generic[Context]):
         self, prepared: Prepared, context: Context, caller: Caller[Context], receive: Receive, send: Send
     ) -> None:
         with self._lines.open() as line:
+            self._lines.assign(line, caller.credential)
             line.start(caller.watch())
             await stream_events(line, self.operations.stream(prepared, context, caller.open), receive, send)
 

@@ -8,7 +8,7 @@ that up before. It answers exactly as they do (tests run both and compare), and 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from graphql import (
     FieldNode,
@@ -32,6 +32,8 @@ from strawberry.types.field import StrawberryField
 from gql.following import Follow
 from gql.leaves import Leaf, kept_as_is, serializer
 
+Kind = type[Any]
+Read = Callable[[Any], Any]
 Fragments = dict[str, FragmentDefinitionNode]
 
 _DEFINITION: Final = "strawberry-definition"
@@ -54,14 +56,26 @@ class ObjectShape:
     """An object and the fields that are asked of it.
 
     `follows` says whether it, or an object below it that is read straight from it, has fields to be followed.
+    `steps` are the fields as they are gone through.
     """
 
     type: GraphQLObjectType
     fields: Sequence["FieldPlan"]
     follows: bool
+    steps: Sequence["Step"]
 
 
 Shape = Leaf | ListShape | ObjectShape
+
+
+class Step(NamedTuple):
+    """A field as an object's fields are gone through."""
+
+    key: str
+    read: Read | None
+    kept: "Kind | None"
+    leaf: Leaf | None
+    field: "FieldPlan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +96,8 @@ class FieldPlan:
     shape: Shape
     non_null: bool
     leaf: Leaf | None = None
-    kept: type | None = None
-    read: Callable[[Any], Any] | None = None
+    kept: Kind | None = None
+    read: Read | None = None
     follow: Follow[Any, Any, Any, Any] | None = None
     function: Callable[..., Any] | None = None
     arguments: dict[str, str] | None = None
@@ -113,7 +127,8 @@ def _plan_object(
         for node in _fields(selection, fragments):
             collected.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
     fields = [_plan_field(parent, key, nodes, fragments) for key, nodes in collected.items()]
-    return ObjectShape(parent, fields, any(_follows(field) for field in fields))
+    steps = [Step(field.key, field.read, field.kept, field.leaf, field) for field in fields]
+    return ObjectShape(parent, fields, any(_follows(field) for field in fields), steps)
 
 
 def _follows(field: FieldPlan) -> bool:

@@ -79,7 +79,10 @@ class DataKey:
 
     def seal(self, place: Place, value: JSONValue) -> bytes:
         """The sealed value. ValueError, which never repeats the value, if it is no value JSON can hold."""
-        payload = encode(value)
+        return self.seal_encoded(place, encode(value))
+
+    def seal_encoded(self, place: Place, payload: bytes) -> bytes:
+        """The sealed value of which `payload` is what `encode` makes."""
         nonce = self._nonce()
         return self._header + nonce + self._cipher.encrypt(nonce, payload, self.associated_data(place))
 

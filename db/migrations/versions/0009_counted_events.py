@@ -6,8 +6,8 @@ row. Emptying the table of tokens is told to the change feed too: tokens are rem
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0005"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
