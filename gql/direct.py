@@ -10,7 +10,8 @@ Whatever is not plainly right is passed on: the application refuses it, or does 
 import hashlib
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from graphql.execution.values import get_argument_values
@@ -21,15 +22,16 @@ from db.deeds import Origin
 from db.errors import SealError, StrongroomError
 from db.limits import identifier
 from db.snapshot import Snapshot
+from db.throttle import UNKNOWN
 from gql.auth import read_bearer
 from gql.context import Service
 from gql.documents import Operation
 from gql.failures import report
+from gql.headers import complete_headers
 from gql.negotiation import GRAPHQL, JSON, choose_media, is_json
 from gql.operations import Prepared
 from gql.origin import REASON_HEADER, find_client, find_peer, read_reason
 from gql.outlines import Outline
-from gql.replies import Reply, send_reply
 from gql.templates import answer
 
 PATH: Final = "/graphql"
@@ -109,7 +111,10 @@ class Direct:
         if written is None:
             await self._app(scope, _replay(messages, receive), send)
         else:
-            await send_reply(send, Reply(200, written), call.media)
+            length = (b"content-length", b"%d" % len(written))
+            headers = [*_list_headers(call.media), length]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": written})
 
     def _find_call(self, scope: Scope) -> _Call | None:
         """Who calls, if that is known without asking anybody, and the request is as clients send it."""
@@ -126,8 +131,9 @@ class Direct:
             return None
         try:
             credential = read_bearer(headers.get(b"authorization", b"").decode("latin-1"))
-            principal = self._service.authenticator.recall(credential)
-            return principal and _Call(principal, self._find_origin(scope, headers), media)
+            origin = self._find_origin(scope, headers)
+            principal = self._service.authenticator.sign_in_again(credential, origin.address or UNKNOWN)
+            return principal and _Call(principal, origin, media)
         except StrongroomError:
             return None
 
@@ -163,6 +169,14 @@ class Direct:
         if deed is not None:
             self._service.audit.add(call.principal, deed, call.origin)
         return written
+
+
+@cache
+def _list_headers(media: str) -> Sequence[tuple[bytes, bytes]]:
+    """What every answer of the application says beside its length."""
+    headers = [(b"content-type", f"{media}; charset=utf-8".encode())]
+    complete_headers(headers)
+    return tuple(headers)
 
 
 def _read_question(operation: Operation, prepared: Prepared) -> _Question | None:

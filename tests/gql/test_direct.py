@@ -15,6 +15,7 @@ from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
 from db.audit import AuditBuffer
+from db.sign_ins import SignIns
 from gql import direct
 from gql.context import open_context
 from gql.direct import Asked, Direct
@@ -309,6 +310,19 @@ async def test_each_answer_is_on_record(api, behind, caller, world, sql) -> None
     assert before >= 1
     assert {tuple(row["keys"]) for row in rows} == {("api_key",)}
     assert {row["organization_id"] for row in rows} == {uuid.UUID(world.organization)}
+
+
+async def test_a_new_address_is_on_record(api, behind, caller, world, token: str) -> None:
+    """Who calls from where is recorded on the direct way as on any other: once for each caller and address."""
+    sign_ins = api.service.authenticator._sign_ins = SignIns(api.service.database, api.service.vault.audit)
+    await caller.warm(behind, ask(world))
+    before = behind.times
+    elsewhere = httpx.ASGITransport(app=api.app, client=("192.0.2.9", 5))
+    async with httpx.AsyncClient(transport=elsewhere, base_url="http://strongroom.test") as http:
+        for _ in range(3):
+            await Caller(http, token).post(ask(world))
+    assert behind.times == before
+    assert [address for _, address in sign_ins._seen] == ["127.0.0.1", "192.0.2.9"]
 
 
 async def test_no_answer_is_older_than_a_write_that_was_answered(client, behind, caller, world) -> None:
