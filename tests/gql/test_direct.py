@@ -17,8 +17,9 @@ from starlette.types import Receive, Scope, Send
 from db.audit import AuditBuffer
 from db.sign_ins import SignIns
 from gql import direct
+from gql.asked import Asked
 from gql.context import open_context
-from gql.direct import Asked, Direct
+from gql.direct import Direct
 from gql.http import GraphQLEndpoint
 from gql.schema import schema
 from gql.trusted import Trust, hash_text
@@ -419,7 +420,7 @@ async def test_neither_secrets_nor_tokens_nor_bodies_are_kept(api, behind, calle
 
 async def test_what_is_known_of_bodies_is_bounded(api, behind, caller, world, monkeypatch) -> None:
     """A flood of different bodies takes no more memory than so many, and the last ones are known; long ones never."""
-    monkeypatch.setattr(direct, "_REMEMBERED", 5)
+    monkeypatch.setattr("gql.asked._REMEMBERED", 5)
     for number in range(20):
         await caller.warm(behind, ask(world, unused=number))
     assert len(api.app._asked) == 5
