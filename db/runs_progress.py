@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -46,6 +47,10 @@ class RunRow:
     finished_at: datetime | None
     started_by: str
     error: str | None
+    organization_ids: Sequence[uuid.UUID] | None = None
+    include_global: bool = False
+    certificate: Mapping[str, Any] | None = None
+    """What VERIFY proved, once it has succeeded (workers/certificate.py makes it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,9 @@ def _select_runs() -> Select[*tuple[Any, ...]]:
         BackfillRun.started_by,
         BackfillRun.error,
         BackfillRun.created_at,
+        BackfillRun.organization_ids,
+        BackfillRun.include_global,
+        BackfillRun.certificate,
         (sums.c.processed / func.nullif(seconds, 0)).label("rate"),
         recent.label("recent_rate"),
         case((runs & (BackfillRun.throttled_at > now - _RECENT), BackfillRun.throttled_by)).label("throttled_by"),
@@ -152,6 +160,9 @@ def _run(row: Row[Any]) -> RunRow:
         finished_at=row.finished_at,
         started_by=row.started_by,
         error=row.error,
+        organization_ids=row.organization_ids,
+        include_global=row.include_global,
+        certificate=row.certificate if row.status == BackfillStatus.SUCCEEDED else None,
     )
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from db.dumps import forbid_dumps
 from db.errors import SettingsError, StrongroomError
 from workers import backfill_command, scrub
 from workers.failures import name_of
@@ -38,6 +39,7 @@ _CODES: Final = {"BAD_USER_INPUT": _BAD_INPUT, "NOT_FOUND": _BAD_INPUT, "CONFLIC
 
 def main(arguments: list[str]) -> int:
     """The exit code. Whatever goes wrong is told in one line, which repeats no secret."""
+    forbid_dumps()
     given = _read(arguments)
     configure_logs()
     try:

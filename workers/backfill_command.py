@@ -16,11 +16,11 @@ from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Final
 
-from db.embedded.postgres import find_running
-from db.errors import NotFound, SettingsError, StrongroomError
+from db.at_hand import open_database
+from db.errors import NotFound, StrongroomError, refuse
 from db.models import BackfillKind
-from db.reachability import check_postgres
 from db.runs import (
+    RunLimits,
     RunRow,
     cancel_backfill,
     list_runs,
@@ -30,11 +30,11 @@ from db.runs import (
 )
 from db.sessions import Database, WriteSession
 from db.settings import Settings
+from db.start import make_vault, open_keyring
 from db.vault import Transaction, Vault
 from workers.reports import JsonLines, Lines, Report, as_json, as_line
 from workers.standing import COMMAND_LINE
 from workers.watching import ENDS, STOPPED, find_active, find_newest, follow, watch
-from workers.worker import open_parts
 
 _MOVES: Final[Mapping[str, Callable[[Transaction, uuid.UUID], Awaitable[RunRow]]]] = {
     "pause": pause_backfill,
@@ -53,6 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--dry-run", action="store_true", help="change nothing, and count the same")
     start.add_argument("--batch-size", type=int, metavar="ROWS", help="rows of one transaction; left out, it adapts")
     start.add_argument("--max-rows-per-second", type=int, metavar="ROWS", help="of all workers together")
+    start.add_argument(
+        "--organization",
+        type=uuid.UUID,
+        action="append",
+        metavar="ID",
+        help="ROTATE only: of this one; may be repeated",
+    )
+    start.add_argument("--global", dest="include_global", action="store_true", help="ROTATE only: of what is global")
     start.add_argument("--watch", action="store_true", help="watch it to its end")
     seen = steps.add_parser("watch", help="watch a run to its end")
     seen.add_argument(
@@ -89,7 +97,10 @@ async def _start(database: Database, vault: Vault, given: argparse.Namespace) ->
 
 
 async def _start_run(kind: BackfillKind, given: argparse.Namespace, transaction: Transaction) -> RunRow:
-    return await start_backfill(transaction, kind, given.dry_run, given.batch_size, given.max_rows_per_second)
+    options = (given.dry_run, given.batch_size, given.max_rows_per_second)
+    limits = RunLimits(list(dict.fromkeys(given.organization or [])), given.include_global)
+    is_limited = bool(limits.organization_ids or limits.include_global)
+    return await start_backfill(transaction, kind, *options, limits if is_limited else None)
 
 
 async def _watch(database: Database, vault: Vault, given: argparse.Namespace) -> int:
@@ -97,6 +108,8 @@ async def _watch(database: Database, vault: Vault, given: argparse.Namespace) ->
         async with database.read() as session:
             id = given.id or await find_newest(session)
         return await _watch_to_end(database, id, given)
+    if given.id is not None:
+        refuse("--follow goes with no run: it watches whichever is active", "id")
     with closing(_make_report(given)) as report:
         await follow(database, vault, report, _heed_signals())
     return 0
@@ -146,12 +159,10 @@ async def _write(database: Database, vault: Vault, work: Callable[[Transaction],
 @asynccontextmanager
 async def _open(environ: Mapping[str, str]) -> AsyncGenerator[tuple[Database, Vault]]:
     settings = Settings.from_env(environ)
-    database_url = settings.database_url or find_running(settings.home)
-    if database_url is None:
-        raise SettingsError("DATABASE_URL is not set, and no embedded PostgreSQL runs in STRONGROOM_HOME")
-    await check_postgres(database_url)
-    async with open_parts(settings, database_url) as parts:
-        yield parts
+    async with open_database(settings) as database:
+        async with database.read() as session:
+            keyring = await open_keyring(settings, session)
+        yield database, make_vault(settings, keyring)
 
 
 def _print(row: RunRow, given: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from workers.load import BOUNDS, Bounds, Measure
 from workers.load import measure as measure_load
 from workers.pacing import Pace
 from workers.planning import Planned, plan
+from workers.rewrap import Rewrap
 from workers.rotate import Rotate
 from workers.seal import Seal
 from workers.slices import WORKABLE, Lost, claim, release
@@ -32,6 +33,7 @@ TASKS: Final[Mapping[BackfillKind, Task]] = {
     BackfillKind.SEAL: Seal(),
     BackfillKind.VERIFY: Verify(),
     BackfillKind.ROTATE: Rotate(),
+    BackfillKind.REWRAP: Rewrap(),
 }
 
 SHIFT: Final = 20.0

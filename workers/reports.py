@@ -49,6 +49,9 @@ def as_json(row: RunRow) -> dict[str, Any]:
         "finishedAt": _moment(row.finished_at),
         "startedBy": row.started_by,
         "error": row.error,
+        "organizationIds": None if row.organization_ids is None else [str(id) for id in row.organization_ids],
+        "includeGlobal": row.include_global,
+        "certificate": row.certificate,
     }
 
 
@@ -63,6 +66,9 @@ def as_line(row: RunRow) -> str:
         told.append(f"about {in_words(row.seconds_left)} left")
     if row.throttled_by is not None:
         told.append(f"holding back: {row.throttled_by}")
+    if row.certificate is not None:
+        secrets, earlier = row.certificate["secretsOpened"], row.certificate["historyOpened"]
+        told.append(f"{secrets:,} secrets and {earlier:,} earlier ones opened; the door is shut")
     if row.error is not None:
         told.append(f"error: {row.error}")
     return "; ".join(told)

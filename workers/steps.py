@@ -23,6 +23,9 @@ _RETRIES: Final = (0.05, 0.2)
 _HOPELESS: Final = 20
 """Rows that raise, and not one that does not: the fault is not the rows'."""
 
+_STATEMENTS: Final = 4
+"""How many times the statements of a heartbeat a batch of no rows has."""
+
 _logger = logging.getLogger("strongroom.backfill")
 
 
@@ -66,7 +69,7 @@ class Steps:
             if is_passing(error):
                 raise
             return await self._overcome(error)
-        self._pace.succeed(time.monotonic() - began, step.rows)
+        self._pace.succeed(time.monotonic() - began, step.rows, self._throttle.answer * _STATEMENTS)
         self._worked += step.rows
         return step.done
 

@@ -27,6 +27,8 @@ class Throttle:
         self._measure = measure
         self._bounds = bounds
         self._due = 0.0
+        self.answer = 0.0
+        """Seconds that the smallest of writes takes, smoothed."""
         self.pause = 0.0
         """Seconds before each batch."""
 
@@ -43,6 +45,7 @@ class Throttle:
 
     def heed(self, load: Load) -> str | None:
         """Adapt the pause to the load; why it holds back, or None."""
+        self.answer += (load.answer - self.answer) / 2
         reason = self._bounds.judge(load)
         if reason is not None:
             self.pause = min(max(self.pause * 2, _SHORTEST), _LONGEST)

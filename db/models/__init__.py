@@ -9,6 +9,7 @@ from db.models.backfill import (
     BackfillRun,
     BackfillSlice,
     BackfillStatus,
+    BackfillTally,
 )
 from db.models.base import Base
 from db.models.config import Config, ConfigVersion, QuarantinedConfig
@@ -27,6 +28,7 @@ __all__ = [
     "BackfillRun",
     "BackfillSlice",
     "BackfillStatus",
+    "BackfillTally",
     "Base",
     "Config",
     "ConfigField",

@@ -3,8 +3,10 @@
 import uuid
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, String, Text, func, text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, String, Text, Uuid, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, Id, Moment
@@ -16,6 +18,7 @@ class BackfillKind(StrEnum):
     SEAL = "seal"
     ROTATE = "rotate"
     VERIFY = "verify"
+    REWRAP = "rewrap"
 
 
 class BackfillStatus(StrEnum):
@@ -83,6 +86,11 @@ class BackfillRun(Base):
     recent_rate: Mapped[float | None]
     throttled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     throttled_by: Mapped[str | None] = mapped_column(String(255))
+    organization_ids: Mapped[list[uuid.UUID] | None] = mapped_column(ARRAY(Uuid))
+    """Whose keys a ROTATE replaces; null: everybody's, the global one included."""
+    include_global: Mapped[bool] = mapped_column(server_default="false")
+    """Beside `organization_ids`: the global key, too."""
+    certificate: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class BackfillSlice(Base):
@@ -118,3 +126,17 @@ class BackfillFinding(Base):
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id", ondelete="CASCADE"), primary_key=True)
     config_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     reason: Mapped[str] = mapped_column(String(255))
+
+
+class BackfillTally(Base):
+    """What VERIFY did with one batch: how many rows it looked at, how many sealed values opened, how many need not."""
+
+    __tablename__ = "backfill_tallies"
+    __table_args__ = (Index("ix_backfill_tallies_run_id", "run_id"),)
+
+    id: Mapped[Id]
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id", ondelete="CASCADE"))
+    source: Mapped[str] = mapped_column(String(32))
+    rows: Mapped[int]
+    opened: Mapped[int]
+    undecided: Mapped[int]

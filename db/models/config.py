@@ -37,9 +37,10 @@ class Config(Base):
     __tablename__ = "configs"
     __table_args__ = (
         CheckConstraint(f"legacy OR ({SEALED_OR_PLAIN})", name="sealed_or_plain"),
+        CheckConstraint("field_id IS NULL OR integration_id IS NOT NULL", name="field_of_integration"),
         ForeignKeyConstraint(
-            ["field_id", "config_type"],
-            ["integration_config_schema.id", "integration_config_schema.field_type"],
+            ["field_id", "integration_id", "key", "config_type"],
+            [f"integration_config_schema.{column}" for column in ("id", "integration_id", "key", "field_type")],
             name="fk_configs_field",
         ),
         Index(

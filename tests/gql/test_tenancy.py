@@ -52,6 +52,7 @@ TOKENS = "{ tokens { totalCount edges { node { id } } } }"
 ROTATE = "mutation ($id: ID!) { rotateToken(id: $id) { id token } }"
 EVENTS = "query ($filter: AuditEventFilter) { auditEvents(filter: $filter) { totalCount edges { node { id } } } }"
 WATCH = "subscription ($id: ID!) { backfillProgress(id: $id) { id } }"
+ROOT_KEYS = "{ rootKeys { id } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
@@ -103,6 +104,7 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("backfillProgress", "the run"): (WATCH, {"id": at["run"]}),
         ("backfillRun", "the run"): ("BackfillProgress", {"id": at["run"]}),
         ("backfillRuns", "all"): (RUNS, {}),
+        ("rootKeys", "all"): (ROOT_KEYS, {}),
         ("pauseBackfill", "the run"): ("PauseBackfill", {"id": at["run"]}),
         ("resumeBackfill", "the run"): ("ResumeBackfill", {"id": at["run"]}),
         ("cancelBackfill", "the run"): ("CancelBackfill", {"id": at["run"]}),

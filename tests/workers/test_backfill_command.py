@@ -18,6 +18,7 @@ from rich.console import Console
 
 from db.embedded.postgres import find_running
 from db.models import BackfillKind, BackfillStatus
+from db.organizations import create_organization
 from db.runs import cancel_backfill, pause_backfill, start_backfill
 from tests.workers.kit import plant_secrets
 from workers import backfill_command, watching
@@ -93,6 +94,26 @@ async def test_start_and_steer(run: Run, sql: Any) -> None:
     ]
 
 
+async def test_a_rotation_of_one_organization(run: Run, transact: Any) -> None:
+    """--organization, as often as one likes, and --global limit a ROTATE; the run says so."""
+    ids = [str((await transact(lambda t, n=name: create_organization(t, None, n))).id) for name in "AB"]
+    named = [part for id in [*ids, ids[0]] for part in ("--organization", id)]
+    code, out, _ = await run("start", "--kind", "ROTATE", *named, "--global", "--json")
+    told = json.loads(out)
+    assert (code, told["organizationIds"], told["includeGlobal"]) == (0, ids, True)
+
+
+async def test_the_certificate_is_told(run: Run, engine: Engine, transact: Any, sql: Any) -> None:
+    """A VERIFY that has succeeded tells what it proved, in the list too."""
+    started = await transact(lambda t: start_backfill(t, BackfillKind.VERIFY))
+    while await engine.work(started.id):
+        pass
+    code, out, _ = await run("list", "--json")
+    assert (code, json.loads(out)["runs"][0]["certificate"]["secretsOpened"]) == (0, 0)
+    code, out, _ = await run("watch")
+    assert (code, "0 secrets and 0 earlier ones opened; the door is shut" in out) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -100,11 +121,14 @@ async def test_start_and_steer(run: Run, sql: Any) -> None:
         (["start", "--max-rows-per-second", "9999999"], "maxRowsPerSecond: must be between 1 and 1,000,000"),
         (["start", "--batch-size", "many"], "invalid int value"),
         (["start", "--kind", "SHRED"], "invalid choice"),
+        (["start", "--organization", str(uuid.UUID(int=1))], "organizationIds: is for ROTATE only"),
+        (["start", "--global"], "includeGlobal: is for ROTATE only"),
         (["pause", "no id"], "invalid UUID value"),
         (["watch", "no id"], "invalid UUID value"),
         (["resume", str(uuid.UUID(int=1))], "backfill run not found"),
         (["watch", str(uuid.UUID(int=1))], "backfill run not found"),
         (["pause"], "active backfill run not found"),
+        (["watch", "--follow", str(uuid.UUID(int=1))], "--follow goes with no run"),
         (["watch"], "backfill run not found"),
         (["list", "--first", "0"], "first: must be between 1 and 200"),
         ([], "required: step"),

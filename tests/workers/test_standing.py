@@ -13,6 +13,7 @@ from db.models import BackfillKind, BackfillStatus
 from db.runs import cancel_backfill, start_backfill
 from db.settings import Settings
 from tests.workers.kit import plant_secrets
+from workers import watching
 from workers.engine import Engine
 from workers.jobs import seal_waiting
 from workers.reports import Lines
@@ -113,16 +114,15 @@ async def test_following(sql, database, vault, engine) -> None:
     await plant_secrets(sql, 20)
     working = asyncio.create_task(work_forever(engine, sql))
     following = asyncio.create_task(follow(database, vault, report, stop, every=0.05))
+    done = "SUCCEEDED, 20 of 20 rows"
     try:
-        for value in ("one", "two"):
-            async with asyncio.timeout(20):
-                while await sql_of(database, "SELECT count(*) FROM configs WHERE legacy"):
+        for number, value in enumerate(("one", "two", None), 1):
+            async with asyncio.timeout(30):
+                while len([line for line in report.lines if done in line]) < number:
                     await asyncio.sleep(0.05)
-            await asyncio.sleep(0.3)
-            await run_sql(database, value)
-        async with asyncio.timeout(20):
-            while await sql_of(database, "SELECT count(*) FROM configs WHERE legacy"):
-                await asyncio.sleep(0.05)
+            assert await sql_of(database, "SELECT count(*) FROM configs WHERE legacy") == 0
+            if value is not None:
+                await run_sql(database, value)
     finally:
         stop.set()
         await following
@@ -130,7 +130,6 @@ async def test_following(sql, database, vault, engine) -> None:
         await asyncio.gather(working, return_exceptions=True)
     runs = await sql.fetch("SELECT status, started_by FROM backfill_runs")
     assert [tuple(run) for run in runs] == [("succeeded", "command line")] * 3
-    assert len([line for line in report.lines if "SUCCEEDED, 20 of 20 rows" in line]) == 3
 
 
 async def sql_of(database: Any, question: str) -> Any:
@@ -178,6 +177,27 @@ async def test_following_outlasts_a_database_that_is_away(sql, database, vault, 
     monkeypatch.setattr("workers.watching.start_for_waiting", raise_other)
     with pytest.raises(ValueError, match="a fault of ours"):
         await follow(database, vault, report, asyncio.Event())
+
+
+async def test_watching_outlasts_a_moment_without_a_database(database, transact, monkeypatch) -> None:
+    """Watching waits for a database that is restarted, and ends with its error when it is away for long."""
+    run = await transact(lambda t: start_backfill(t, SEAL))
+    await transact(lambda t: cancel_backfill(t, run.id))
+    monkeypatch.setattr(watching, "INTERVAL", 0.01)
+    find_run, away = watching.find_run, [ConnectionRefusedError()] * 3
+
+    async def find(*arguments: Any) -> Any:
+        if away:
+            raise away.pop()
+        return await find_run(*arguments)
+
+    monkeypatch.setattr(watching, "find_run", find)
+    seen = await watching.watch(database, run.id, Told(), asyncio.Event())
+    assert (seen.status, away) == (BackfillStatus.CANCELLED, [])
+    away.extend([ConnectionRefusedError()] * 3)
+    monkeypatch.setattr(watching, "_PATIENCE", 0)
+    with pytest.raises(ConnectionRefusedError):
+        await watching.watch(database, run.id, Told(), asyncio.Event())
 
 
 async def raise_other(*_: Any, **__: Any) -> None:
