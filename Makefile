@@ -59,6 +59,8 @@ bench:
 	@$(BIN)/python -m bench.processes
 	@$(BIN)/python -m bench.memory
 	@$(BIN)/python -m bench.start
+	@$(BIN)/python -m bench.backfill
+	@$(BIN)/python -m bench.proof
 
 soak:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak

@@ -75,7 +75,7 @@ async def run_service(
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
     service = Service(database, vault, queue, audit, authenticator, resolver, trusted_proxies=trusted_proxies)
-    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget, authenticator.vouch)
+    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget, vouch_for_tokens=authenticator.vouch)
     feed.start()
     service.audit.start()
     try:

@@ -104,11 +104,13 @@ async def _write(batch: Batch, rows: Sequence[tuple[Any, Opened | None]], sealer
         "ids": [row.id for row, _, _ in sealed],
         "sealed": [key.seal(place, value) for _, key, (place, value) in sealed],
         "data_key_ids": [key.id for _, key, _ in sealed],
+        "places": [row.place for row, _, _ in sealed],
     }
-    await batch.transaction.session.execute(_UPDATE[batch.source], parameters)
+    if await batch.transaction.session.execute(_UPDATE[batch.source], parameters) != len(sealed):
+        raise RuntimeError("a locked row is not where it was")
 
 
-_COLUMNS = "t.id, t.organization_id, t.integration_id, t.key, t.sealed, t.data_key_id"
+_COLUMNS = "t.ctid AS place, t.id, t.organization_id, t.integration_id, t.key, t.sealed, t.data_key_id"
 
 _LOCK: Final = {
     Source.CONFIGS: text(f"""
@@ -126,9 +128,10 @@ ORDER BY t.id FOR UPDATE
 _UPDATE: Final = {
     source: text(f"""
 UPDATE {source.value} AS t SET sealed = u.sealed, data_key_id = u.data_key_id
-FROM unnest(CAST(:ids AS uuid[]), CAST(:sealed AS bytea[]), CAST(:data_key_ids AS uuid[]))
-    AS u (id, sealed, data_key_id)
-WHERE t.id = u.id
+FROM unnest(CAST(:ids AS uuid[]), CAST(:sealed AS bytea[]), CAST(:data_key_ids AS uuid[]),
+    CAST(:places AS tid[])) AS u (id, sealed, data_key_id, place)
+WHERE t.ctid = u.place AND t.id = u.id
 """)  # noqa: S608 - constants of ours
     for source in (Source.CONFIGS, Source.HISTORY)
 }
+"""By the rows' places, as long as they are locked: joined by their ids, PostgreSQL would read the whole table."""

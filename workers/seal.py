@@ -138,9 +138,10 @@ def _count(picked: int, outcomes: Sequence[Outcome]) -> Counts:
 
 
 def _columns(outcomes: Sequence[Sealed | Kept]) -> dict[str, list[Any]]:
+    texts = [outcome.text if isinstance(outcome, Kept) else None for outcome in outcomes]
     return {
         "ids": [outcome.row.id for outcome in outcomes],
-        "values": [outcome.text if isinstance(outcome, Kept) else None for outcome in outcomes],
+        "values": texts if any(texts) else [],  # unnest fills a shorter array up with nulls.
         "sealed": [outcome.sealed if isinstance(outcome, Sealed) else None for outcome in outcomes],
         "data_key_ids": [outcome.data_key_id if isinstance(outcome, Sealed) else None for outcome in outcomes],
         "types": [outcome.row.type.value for outcome in outcomes],

@@ -76,7 +76,7 @@ class Parts:
             cwd=ROOT,
             env=self._environ,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
         )
         output, errors = await asyncio.wait_for(process.communicate(), 120)
         return process.returncode or 0, (output + errors).decode()
@@ -103,7 +103,7 @@ async def ask(environ: dict[str, str], adopted: asyncpg.Connection) -> AsyncIter
     """Sends an operation that must succeed; no answer but a revealing one may hold a secret."""
     url = f"http://127.0.0.1:{environ['STRONGROOM_PORT']}"
     async with httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=30) as http:
-        await eventually(lambda: is_ready(http), 60)
+        await eventually(lambda: is_ready(http), 120)
 
         async def send(query: str, *, reveals: bool = False, **variables: Any) -> dict[str, Any]:
             answer = await http.post("/graphql", json={"query": query, "variables": variables})

@@ -132,7 +132,7 @@ class _Scrub:
             self._tell(f"rewrote {table.name} in {time.monotonic() - at:.1f} s")
         files = await remove_wal(self._place.owner_url) if self._place.own else 0
         if self._place.own:
-            self._tell(f"removed {files} files of the write-ahead log")
+            self._tell(f"files of the write-ahead log removed: {files}")
         seconds = round(time.monotonic() - began, 1)
         self._report |= {"seconds": seconds, "walFilesRemoved": files, "statisticsLeft": left}
         self._tell(*(f"STATISTICS ARE LEFT of {name}: a superuser can remove them" for name in left))

@@ -39,7 +39,10 @@ class Credential:
 async def list_credentials(connection: Any) -> list[Credential]:
     """Every secret that was stored unsealed, or under the replaced platform's key, or of which that is not known."""
     rows = await connection.fetch(_CREDENTIALS)
-    return [Credential(*row[:4], State[row["state"]]) for row in rows]
+    return [
+        Credential(row["integration"], row["organization"], row["organization_id"], row["key"], State[row["state"]])
+        for row in rows
+    ]
 
 
 def tell(credentials: Sequence[Credential]) -> list[str]:

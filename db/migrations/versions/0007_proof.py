@@ -98,6 +98,8 @@ CREATE OR REPLACE FUNCTION strongroom_alter_door(step text) RETURNS void LANGUAG
 BEGIN
     CASE step
         WHEN 'add' THEN
+            -- In the order of those who change a schema; and nobody waits for configs while we wait for this.
+            LOCK TABLE integration_config_schema IN SHARE ROW EXCLUSIVE MODE;
             IF NOT EXISTS (
                 SELECT FROM pg_constraint
                 WHERE conrelid = 'configs'::regclass AND conname = 'ck_configs_not_legacy'
@@ -137,9 +139,9 @@ BEGIN
                 RAISE EXCEPTION 'rows are not tied to the fields of their schemas' USING ERRCODE = 'check_violation';
             END IF;
         WHEN 'drop' THEN
+            DROP TRIGGER IF EXISTS tied_to_field ON integration_config_schema;
             ALTER TABLE configs DROP CONSTRAINT IF EXISTS ck_configs_not_legacy;
             DROP TRIGGER IF EXISTS tied_to_field ON configs;
-            DROP TRIGGER IF EXISTS tied_to_field ON integration_config_schema;
     END CASE;
 END $$
 """
