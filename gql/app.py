@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
+from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database
@@ -72,7 +73,7 @@ async def run_service(
     trusted_proxies: Sequence[Network] = (),
 ) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
-    pool = await database.pool()
+    pool = await Pool.open(database_url)
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
     service = Service(database, vault, queue, audit, authenticator, resolver, trusted_proxies=trusted_proxies)
@@ -86,6 +87,7 @@ async def run_service(
         await service.audit.stop()
         await feed.stop()
         await queue.close()
+        await pool.close()
 
 
 def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
