@@ -19,6 +19,7 @@ from db.sessions import Database, ReadSession, WriteSession
 from db.settings import Network
 from db.vault import Transaction, Vault
 from gql.auth import read_bearer
+from gql.change_stream import ChangeStream
 from gql.lines import Lines
 from gql.loaders import Loaders
 from gql.origin import read_origin
@@ -37,6 +38,7 @@ class Service:
     audit: AuditBuffer
     authenticator: Authenticator
     resolver: Resolver
+    changes: ChangeStream
     lines: Lines = field(default_factory=Lines)
     progress: Progress = field(default_factory=Progress)
     trusted_proxies: Sequence[Network] = ()

@@ -20,7 +20,7 @@ from db.start import make_vault, open_keyring
 from db.upgrade import is_current
 from db.vault import Vault
 from workers.engine import Engine
-from workers.jobs import look_for_runs, work_on_run
+from workers.jobs import look_for_runs, prune_old_changes, work_on_run
 
 _JOBS: Final = 5
 _TIMEOUT: Final = 55
@@ -66,7 +66,7 @@ def make_worker(redis_url: str, database: Database, vault: Vault, **options: Any
     options = {"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10} | options
     return Worker(
         functions=[func(work_on_run, name=WORK, timeout=_TIMEOUT, max_tries=3, keep_result=0)],
-        cron_jobs=[make_clock()],
+        cron_jobs=[make_clock(), make_broom()],
         redis_pool=connect(redis_url),
         ctx={"database": database, "engine": Engine(database, vault)},
         job_timeout=_TIMEOUT,
@@ -82,6 +82,11 @@ def make_clock() -> CronJob:
     """Looks for runs every few seconds, and at start: a bell that Redis lost is rung again."""
     seconds = set(range(0, 60, _LOOKS_EVERY))
     return cron(look_for_runs, name="look_for_runs", second=seconds, run_at_startup=True, timeout=10)
+
+
+def make_broom() -> CronJob:
+    """Prunes the log of changes, every ten minutes."""
+    return cron(prune_old_changes, name="prune_old_changes", minute=set(range(0, 60, 10)), timeout=_TIMEOUT)
 
 
 def _require_urls(settings: Settings) -> tuple[str, str]:

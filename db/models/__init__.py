@@ -10,6 +10,7 @@ from db.models.backfill import (
     BackfillStatus,
 )
 from db.models.base import Base
+from db.models.change import ConfigChange, PrunedChanges
 from db.models.config import Config, ConfigVersion, QuarantinedConfig
 from db.models.integration import ConfigField, Integration, Mapping
 from db.models.organization import DataKey, Organization
@@ -27,12 +28,14 @@ __all__ = [
     "BackfillStatus",
     "Base",
     "Config",
+    "ConfigChange",
     "ConfigField",
     "ConfigVersion",
     "DataKey",
     "Integration",
     "Mapping",
     "Organization",
+    "PrunedChanges",
     "QuarantinedConfig",
     "Token",
 ]
