@@ -42,6 +42,7 @@ class ConfigChanges:
     reset: bool = strawberry.field(
         description="Anything may have changed: too much did, or what did is kept no longer. Forget all that you know."
     )
+    more: bool = strawberry.field(description="Whether more of what changed up to now follows at once.")
     told: strawberry.Private[Sequence[Change]]
 
     @strawberry.field(description="What changed; empty where only the cursor moved. A change may come twice.")
@@ -121,6 +122,6 @@ async def _follow(stream: ChangeStream, selection: Selection, after: Position | 
 def _split(batch: Batch, chosen: Sequence[Change], before: Position | None) -> Iterator[ConfigChanges]:
     """Events of a bounded size. Only the last has the new cursor: whoever is cut off before hears it all again."""
     while len(chosen) > _AT_ONCE and before is not None:
-        yield ConfigChanges(cursor=before.encode(), reset=False, told=chosen[:_AT_ONCE])
+        yield ConfigChanges(cursor=before.encode(), reset=False, more=True, told=chosen[:_AT_ONCE])
         chosen = chosen[_AT_ONCE:]
-    yield ConfigChanges(cursor=batch.position.encode(), reset=batch.is_reset, told=chosen)
+    yield ConfigChanges(cursor=batch.position.encode(), reset=batch.is_reset, more=False, told=chosen)

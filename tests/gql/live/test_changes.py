@@ -25,7 +25,7 @@ from gql.change_stream import ChangeStream
 QUERY = """
 subscription ($integrations: [String!], $organizationIds: [ID!], $after: String) {
   configChanged(integrations: $integrations, organizationIds: $organizationIds, after: $after) {
-    cursor reset changes { integrationId integration organizationId keys version }
+    cursor reset more changes { integrationId integration organizationId keys version }
   }
 }
 """
@@ -77,7 +77,7 @@ async def test_a_change_is_told_and_never_a_value(
     """A write is told by its place, key and version a moment after its commit, over a WebSocket; no value is."""
     async with connect_to(port, await api.make_token("config:resolve")) as socket:
         listener = await Listener(socket).start()
-        assert listener.events == [{"cursor": listener.cursor, "reset": False, "changes": []}]
+        assert listener.events == [{"cursor": listener.cursor, "reset": False, "more": False, "changes": []}]
         config = {"port": 9443, "api_key": "a-very-secret-key"}
         started = time.monotonic()
         await client.run("UpdateMapping", input={"id": world.mapping, "config": config})
@@ -344,7 +344,8 @@ async def test_large_batches_come_in_parts(api: Any, client: Any, port: int, con
         assert listener.cursor == cursor
         await listener.hear()
         assert listener.cursor != cursor
-        assert [len(event["changes"]) for event in listener.events] == [200, 200, 50]
+        told = [(len(event["changes"]), event["more"]) for event in listener.events]
+        assert told == [(200, True), (200, True), (50, False)]
         versions = [change["version"] for event in listener.events for change in event["changes"]]
         assert versions == list(range(1, 451))
 
