@@ -51,7 +51,7 @@ check:
 	@$(BIN)/pyright --project pyproject.toml --warnings
 
 bench:
-	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench
+	@$(call SET_UP,requirements-dev); $(BIN)/python -m bench; PYTHONPATH=sdk/src exec $(BIN)/python -m bench.sdk
 
 soak:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak
