@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 import pytest
 
-import strongroom.feed
 import strongroom.wiring
-from strongroom import AsyncStrongroom, Change, NotFound, ResolvedConfig, Strongroom, Unavailable
+from strongroom import AsyncStrongroom, Change, NotFound, ResolvedConfig, Strongroom, Unauthenticated, Unavailable
+from strongroom.api import CreateTokenInput, DeleteMappingInput
+from strongroom.cache import SETTLING
 from tests.sdk.network import Network
 
 
@@ -104,7 +105,7 @@ def settle(client: Client, place: Any) -> None:
     """Resolve until the config is kept for good."""
     client.resolve("halo-psa", place.organization)
     wait_for(lambda: client.feed_age is not None)
-    time.sleep(strongroom.cache.SETTLING + 0.05)
+    time.sleep(SETTLING + 0.05)
     client.resolve("halo-psa", place.organization)
 
 
@@ -149,7 +150,7 @@ def test_what_changes_what_is_resolved(connect: Callable[..., Client], place: An
 
     wait_for(lambda: is_gone("halo-psa"), 1)
     assert not is_gone("renamed")
-    api.delete_mapping(strongroom.api.DeleteMappingInput(id=place.mapping))
+    api.delete_mapping(DeleteMappingInput(id=place.mapping))
     wait_for(lambda: is_gone("renamed"), 1)
 
 
@@ -264,7 +265,7 @@ def is_current(client: Client, place: Any) -> bool:
 
 def test_a_revoked_token_is_served_nothing(connect: Callable[..., Client], place: Any, admin: Strongroom) -> None:
     """What the service refuses is not had from memory either, once it has to be asked."""
-    made = admin.api.create_token(strongroom.api.CreateTokenInput(name="x", permissions=["config:resolve"]))
+    made = admin.api.create_token(CreateTokenInput(name="x", permissions=["config:resolve"]))
     client = connect(token=made.create_token.token, max_age=0.2)
     settle(client, place)
     admin.api.revoke_token(made.create_token.id)
@@ -272,12 +273,12 @@ def test_a_revoked_token_is_served_nothing(connect: Callable[..., Client], place
     def is_refused() -> bool:
         try:
             client.resolve("halo-psa", place.organization)
-        except strongroom.Unauthenticated:
+        except Unauthenticated:
             return True
         return False
 
     wait_for(is_refused, 3)
-    with pytest.raises(strongroom.Unauthenticated):
+    with pytest.raises(Unauthenticated):
         client.resolve("halo-psa", place.organization)
 
 

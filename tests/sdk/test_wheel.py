@@ -48,7 +48,7 @@ def sum_sources() -> str:
 @pytest.fixture(scope="module")
 def python(request: pytest.FixtureRequest) -> Path:
     """The Python of an environment that holds the wheel and what it asks for, kept in pytest's cache."""
-    folder = Path(request.config.cache.mkdir("sdk-wheel"))  # type: ignore[union-attr]
+    folder = Path(request.config.cache.mkdir("sdk-wheel"))
     stamp, wanted = folder / "installed", sum_sources()
     python = folder / "environment" / "bin" / "python"
     with (folder / "lock").open("w") as held:
