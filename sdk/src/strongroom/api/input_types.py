@@ -193,10 +193,14 @@ class StartBackfillInput(BaseModel):
     "Rows of one transaction; null adapts."
     dry_run: Optional[bool] = Field(validation_alias="dryRun", serialization_alias="dryRun", default=False)
     "Change nothing, and count the same."
+    include_global: Optional[bool] = Field(validation_alias="includeGlobal", serialization_alias="includeGlobal", default=False)
+    "ROTATE only, beside organizationIds: what is global, too."
     kind: Optional[BackfillKind] = BackfillKind.SEAL
     "What it does."
     max_rows_per_second: Optional[int] = Field(validation_alias="maxRowsPerSecond", serialization_alias="maxRowsPerSecond", default=None)
     "Of all workers together; null is no limit."
+    organization_ids: Optional[list[str]] = Field(validation_alias="organizationIds", serialization_alias="organizationIds", default=None)
+    "ROTATE only: seal the secrets of these organizations alone under new data keys; null is all."
 
 
 class UpdateIntegrationInput(BaseModel):
