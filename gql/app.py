@@ -27,9 +27,10 @@ from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
+from gql.asked import Asked
 from gql.change_stream import ChangeStream
 from gql.context import Service, open_context
-from gql.direct import PATH, Asked, Direct
+from gql.direct import PATH, Direct
 from gql.http import GraphQLEndpoint
 from gql.introspection import allow_introspection
 from gql.manifests import read_trust

@@ -11,6 +11,7 @@ from db.models import BackfillRun, BackfillSlice
 from db.sessions import Database, WriteSession
 from db.vault import Vault
 from workers.ownership import own
+from workers.slices import in_index_order
 from workers.tasks import Run, Source, Task
 
 SLICE_ROWS: Final = 10_000
@@ -57,7 +58,8 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
     if last is not None and last.upper is None:
         return True
     lower = None if last is None else last.upper
-    found = await session.first(_next(task.candidates(source, run), source, lower))
+    async with in_index_order(session):
+        found = await session.first(_next(task.candidates(source, run), source, lower))
     assert found is not None  # noqa: S101 - an aggregate has a row
     rows, edge = found.rows, found.edge
     is_last = rows <= SLICE_ROWS
