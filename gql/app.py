@@ -29,6 +29,7 @@ from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
 from gql.asked import Asked
+from gql.change_stream import ChangeStream
 from gql.context import Service, open_context
 from gql.direct import PATH, Direct
 from gql.http import GraphQLEndpoint
@@ -76,13 +77,21 @@ async def run_service(
     pool = await Pool.open(database_url)
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
-    service = Service(database, vault, queue, audit, authenticator, resolver, trusted_proxies=trusted_proxies)
-    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget, vouch_for_tokens=authenticator.vouch)
+    changes = ChangeStream(database, resolver.forget)
+    service = Service(database, vault, queue, audit, authenticator, resolver, changes, trusted_proxies=trusted_proxies)
+    feed = ChangeFeed(
+        database_url,
+        resolver.snapshots,
+        authenticator.forget,
+        changes.wake,
+        vouch_for_tokens=authenticator.vouch,
+    )
     feed.start()
     service.audit.start()
     try:
         yield service
     finally:
+        await service.changes.stop()
         await service.progress.stop()
         await service.audit.stop()
         await feed.stop()

@@ -3,14 +3,17 @@
 import base64
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import text
 
+from db.change_log import Batch
+from db.positions import Position
 from db.sessions import Database
+from gql.change_stream import ChangeStream
 from gql.schema import schema
 
 Tables = Callable[[], Awaitable[dict[str, list[str]]]]
@@ -52,6 +55,7 @@ TOKENS = "{ tokens { totalCount edges { node { id } } } }"
 ROTATE = "mutation ($id: ID!) { rotateToken(id: $id) { id token } }"
 EVENTS = "query ($filter: AuditEventFilter) { auditEvents(filter: $filter) { totalCount edges { node { id } } } }"
 WATCH = "subscription ($id: ID!) { backfillProgress(id: $id) { id } }"
+CHANGED = "subscription { configChanged { cursor changes { keys } } }"
 ROOT_KEYS = "{ rootKeys { id } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
@@ -102,6 +106,7 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("auditEvents", "of A"): (EVENTS, {"filter": {"organizationId": a}}),
         ("auditEvents", "about I"): (EVENTS, {"filter": {"integrationId": i}}),
         ("backfillProgress", "the run"): (WATCH, {"id": at["run"]}),
+        ("configChanged", "from now on"): (CHANGED, {}),
         ("backfillRun", "the run"): ("BackfillProgress", {"id": at["run"]}),
         ("backfillRuns", "all"): (RUNS, {}),
         ("rootKeys", "all"): (ROOT_KEYS, {}),
@@ -160,6 +165,16 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
 def remembers() -> bool:
     """Here the API resolves from memory."""
     return True
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the feed of changes, which has no end, the first event is the answer."""
+
+    async def watch(stream: ChangeStream, after: Position | None) -> AsyncGenerator[Batch]:
+        yield await stream._read(after)
+
+    monkeypatch.setattr(ChangeStream, "watch", watch)
 
 
 @pytest.fixture
