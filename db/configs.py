@@ -4,13 +4,14 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, or_, select
 
 from db import access, history
 from db.access import Principal
 from db.arrays import among
+from db.config_orders import ORDERS, ConfigOrder
 from db.deeds import Deed
 from db.errors import Conflict, NotFound, Undecryptable, refuse
 from db.fields import Field, check_value, fields_of
@@ -18,7 +19,7 @@ from db.history import PastValue, history_at, open_past, seal_past, select_histo
 from db.limits import DESCRIPTION_LIMIT, Problems
 from db.models import Config, ConfigVersion, Integration, Organization
 from db.models.base import CONFIG_TYPE
-from db.pages import Order, Page, read_page
+from db.pages import Page, read_page
 from db.policy import UNSEALING, admit, admit_to
 from db.schema_change import spell
 from db.sessions import ReadSession
@@ -26,8 +27,6 @@ from db.stored import SchemaField, StoredConfig, select_stored, stored
 from db.values import JSON, ConfigType, is_empty
 from db.vault import Opened, Transaction
 from db.writing import Entry, Spot, check_versions, lock, put, remove
-
-ORDER: Final = Order("configs", (Config.key, Config.id), (str, uuid.UUID))
 
 
 class ScopeFilter(StrEnum):
@@ -48,6 +47,7 @@ class Filter:
     integration_id: uuid.UUID | None = None
     type: ConfigType | None = None
     key_contains: str | None = None
+    standalone: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -86,13 +86,18 @@ async def configs_by_id(
 
 
 async def list_configs(
-    session: ReadSession, principal: Principal, wanted: Filter, first: int, after: str | None
+    session: ReadSession,
+    principal: Principal,
+    wanted: Filter,
+    first: int,
+    after: str | None,
+    order: ConfigOrder = ConfigOrder.KEY,
 ) -> Page[StoredConfig]:
-    """One page of configs, by key. No secret is opened for it."""
+    """One page of configs, by key unless another order is given. No secret is opened for it."""
     admit(principal, "Query.configs")
     await check_filter(session, principal, wanted.organization_id, wanted.integration_id)
     statement = select_configs(principal).where(*_conditions(wanted))
-    return await read_page(session, statement, ORDER, first, after, stored)
+    return await read_page(session, statement, ORDERS[order], first, after, stored)
 
 
 async def check_filter(
@@ -262,6 +267,8 @@ def _conditions(wanted: Filter) -> Sequence[ColumnElement[bool]]:
         found.append(Config.integration_id == wanted.integration_id)
     if wanted.type is not None:
         found.append(effective_type() == literal(wanted.type, CONFIG_TYPE))
+    if wanted.standalone is not None:
+        found.append(Config.integration_id.is_(None) if wanted.standalone else Config.integration_id.is_not(None))
     if wanted.key_contains:
         found.append(Config.key.icontains(wanted.key_contains, autoescape=True))
     return found

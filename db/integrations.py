@@ -65,11 +65,14 @@ async def integrations_by_id(
 
 
 async def list_integrations(
-    session: ReadSession, principal: Principal, first: int, after: str | None
+    session: ReadSession, principal: Principal, first: int, after: str | None, name_contains: str | None = None
 ) -> Page[IntegrationRow]:
-    """One page of integrations, by name."""
+    """One page of integrations, by name; only names with a text in them, if given."""
     admit(principal, "Query.integrations")
-    return await read_page(session, select_integrations(principal), ORDER, first, after, _row)
+    statement = select_integrations(principal)
+    if name_contains:
+        statement = statement.where(Integration.name.icontains(name_contains, autoescape=True))
+    return await read_page(session, statement, ORDER, first, after, _row)
 
 
 async def create_integration(

@@ -73,6 +73,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Subscription.backfillProgress": _RUNS,
         "Query.backfillRuns": _RUNS,
         "Query.tokens": _TOKENS,
+        "Query.viewer": Rule(tuple(_P), Reach.SEEN),
         "Config.decryptedValue": Rule((_P.CONFIG_REVEAL,), Reach.OWNED),
         "Mutation.createOrganization": Rule((_P.ORGANIZATION_WRITE,), Reach.UNLIMITED),
         "Mutation.deleteOrganization": Rule((_P.ORGANIZATION_WRITE,), Reach.STANDALONE),
@@ -133,6 +134,16 @@ def admit(principal: Principal, operation: str) -> Rule:
     if rule.reach is Reach.UNLIMITED:
         principal.require_unlimited()
     return rule
+
+
+def permits(principal: Principal, operation: str, owner: uuid.UUID | None) -> bool:
+    """Whether `admit` and `admit_to` would let a caller do this to something of `owner`."""
+    try:
+        admit(principal, operation)
+        admit_to(principal, operation, owner)
+    except Forbidden:
+        return False
+    return True
 
 
 def admit_to(principal: Principal, operation: str, owner: uuid.UUID | None) -> None:

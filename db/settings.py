@@ -50,6 +50,7 @@ class Settings:
     automatic_persisted_queries: int = 0
     migration_database_url: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = ()
+    reveal_needs_reason: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -76,6 +77,7 @@ class Settings:
             automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
             migration_database_url=_read_migration_url(environ.get("STRONGROOM_MIGRATION_DATABASE_URL")),
             trusted_proxies=_read_networks(environ.get("STRONGROOM_TRUSTED_PROXIES")),
+            reveal_needs_reason=_read_reason(environ.get("STRONGROOM_REVEAL_REASON", "optional")),
         )
         settings.legacy_keys()
         if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
@@ -115,6 +117,7 @@ _NAMES: Final = (
     "STRONGROOM_LEGACY_SECRET_KEY_SALT",
     "STRONGROOM_MIGRATION_DATABASE_URL",
     "STRONGROOM_PORT",
+    "STRONGROOM_REVEAL_REASON",
     "STRONGROOM_ROOT_KEYS",
     *OIDC_NAMES,
     "STRONGROOM_TRUSTED_DOCUMENTS",
@@ -218,6 +221,12 @@ def _read_trusted(text: str) -> Trusted:
     if text not in ("off", "allow", "only"):
         raise SettingsError("STRONGROOM_TRUSTED_DOCUMENTS is not off, allow or only")
     return text
+
+
+def _read_reason(text: str) -> bool:
+    if text not in ("optional", "required"):
+        raise SettingsError("STRONGROOM_REVEAL_REASON is not optional or required")
+    return text == "required"
 
 
 def _read_file(text: str | None) -> Path | None:

@@ -28,6 +28,7 @@ from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
+from gql.console import CONSOLE, list_console_routes
 from gql.context import Service, open_context
 from gql.http import GraphQLEndpoint
 from gql.manifests import read_trust
@@ -52,7 +53,13 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
         async with (
             open_authenticator(settings, database) as authenticator,
             run_service(
-                database, vault, Queue(redis_url), database_url, authenticator, settings.trusted_proxies
+                database,
+                vault,
+                Queue(redis_url),
+                database_url,
+                authenticator,
+                settings.trusted_proxies,
+                reveal_needs_reason=settings.reveal_needs_reason,
             ) as service,
         ):
             yield service
@@ -68,12 +75,23 @@ async def run_service(
     database_url: str,
     authenticator: Authenticator,
     trusted_proxies: Sequence[Network] = (),
+    *,
+    reveal_needs_reason: bool = False,
 ) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
     pool = await Pool.open(database_url)
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
-    service = Service(database, vault, queue, audit, authenticator, resolver, trusted_proxies=trusted_proxies)
+    service = Service(
+        database,
+        vault,
+        queue,
+        audit,
+        authenticator,
+        resolver,
+        trusted_proxies=trusted_proxies,
+        reveal_needs_reason=reveal_needs_reason,
+    )
     feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget)
     feed.start()
     service.audit.start()
@@ -104,6 +122,7 @@ def make_app(service: Service, settings: Settings | None = None) -> Starlette:
             Route("/healthz", _alive),
             Route("/readyz", _Readiness(service)),
             Mount("/static", StaticFiles(directory=_STATIC)),
+            *list_console_routes(CONSOLE),
         ],
         middleware=[Middleware(Guard), *list_middleware(origins)],
         exception_handlers={HTTPException: answer_http_exception},

@@ -8,7 +8,7 @@ from db import integrations as rules
 from db.errors import refuse
 from db.fields import Field
 from db.limits import identifier
-from gql.arguments import After, First, Input, Name, OptionalId, page_size
+from gql.arguments import After, First, Input, Name, NameContains, OptionalId, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigType
@@ -174,10 +174,14 @@ class IntegrationQuery:
         return show_integration(row)
 
     @strawberry.field(description="Integrations by name. Needs config:read.")
-    async def integrations(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[Integration]:
+    async def integrations(
+        self, info: GraphQLInfo, first: First = 50, after: After = None, name_contains: NameContains = None
+    ) -> Connection[Integration]:
         """Integrations by name."""
         async with info.context.read() as session:
-            page = await rules.list_integrations(session, info.context.principal, page_size(first), after)
+            page = await rules.list_integrations(
+                session, info.context.principal, page_size(first), after, name_contains
+            )
         return connect(page, show_integration)
 
 

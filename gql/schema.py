@@ -16,6 +16,7 @@ from gql.mappings import MappingMutation, MappingQuery
 from gql.organizations import OrganizationMutation, OrganizationQuery
 from gql.resolving import ResolveQuery
 from gql.tokens import TokenMutation, TokenQuery
+from gql.viewer import ViewerQuery
 
 SCHEMA_FILE: Final = Path(__file__).parent.parent / "schema.graphql"
 
@@ -30,6 +31,7 @@ class Query(
     OrganizationQuery,
     ResolveQuery,
     TokenQuery,
+    ViewerQuery,
 ):
     """What callers can read."""
 

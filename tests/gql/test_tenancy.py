@@ -52,6 +52,7 @@ TOKENS = "{ tokens { totalCount edges { node { id } } } }"
 ROTATE = "mutation ($id: ID!) { rotateToken(id: $id) { id token } }"
 EVENTS = "query ($filter: AuditEventFilter) { auditEvents(filter: $filter) { totalCount edges { node { id } } } }"
 WATCH = "subscription ($id: ID!) { backfillProgress(id: $id) { id } }"
+VIEWER = "{ viewer { name permissions } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
@@ -107,6 +108,7 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("resumeBackfill", "the run"): ("ResumeBackfill", {"id": at["run"]}),
         ("cancelBackfill", "the run"): ("CancelBackfill", {"id": at["run"]}),
         ("tokens", "all"): (TOKENS, {}),
+        ("viewer", "oneself"): (VIEWER, {}),
         ("rotateToken", "one limited to A"): (ROTATE, {"id": at["token"]}),
         ("rotateToken", "one without limits"): (ROTATE, {"id": at["free_token"]}),
         ("revokeToken", "one limited to A"): ("RevokeToken", {"id": at["token"]}),
