@@ -150,7 +150,7 @@ async def _insert(
 ) -> tuple[dict[Spot, uuid.UUID], dict[Spot, StoredConfig]]:
     if not entries:
         return {}, {}
-    ordered = sorted(entries, key=lambda entry: (str(entry.organization_id), entry.key))
+    ordered = sorted(entries, key=_order)
     parameters = columns(ordered, sealers) | {"actor": transaction.principal.name}
     rows = await transaction.session.rows(_INSERT, parameters)
     by_spot = {entry.spot: entry for entry in entries}
@@ -159,6 +159,11 @@ async def _insert(
         await renumber(transaction, made.values())
     raced = [_raced(row, by_spot[row.organization_id, row.key]) for row in rows if not row.inserted]
     return made, {(row.organization_id, row.key): row for row in raced}
+
+
+def _order(entry: Entry) -> tuple[bool, str, str]:
+    """As `lock` orders rows, NULLs last."""
+    return entry.organization_id is None, str(entry.organization_id), entry.key
 
 
 async def _update(
