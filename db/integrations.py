@@ -39,6 +39,15 @@ class IntegrationRow:
     updated_at: datetime
 
 
+class Previewed(Exception):
+    """Undoes a transaction that was only to tell what it does."""
+
+    def __init__(self, row: IntegrationRow, done: SchemaChange) -> None:
+        super().__init__("a preview")
+        self.row = row
+        self.done = done
+
+
 def select_integrations(principal: Principal) -> Select[*tuple[Any, ...]]:
     """The integrations that a caller sees."""
     return select(*_COLUMNS).where(access.integrations_of(principal))
@@ -96,8 +105,13 @@ async def update_integration(
     id: uuid.UUID,
     changes: Mapping[str, str | None],
     fields: Sequence[Field] | None,
+    *,
+    dry_run: bool = False,
 ) -> tuple[IntegrationRow, SchemaChange]:
-    """Change name, description (those in `changes`) and, if given, the full list of fields with their rows."""
+    """Change name, description (those in `changes`) and, if given, the full list of fields with their rows.
+
+    With `dry_run` it is all done and refused like the real thing, and then taken back: it raises Previewed.
+    """
     admit(transaction.principal, "Mutation.updateIntegration")
     await lock_integration(transaction, id, exclusive=True)
     admit_to(transaction.principal, "Mutation.updateIntegration", None)
@@ -109,6 +123,8 @@ async def update_integration(
     row = await _update(transaction, id, changes)
     deed = Deed("integration.update", integration_id=id, detail=done.told())
     transaction.record(deed)
+    if dry_run:
+        raise Previewed(row, done)
     return row, done
 
 

@@ -67,6 +67,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Query.mappings": _READ,
         "Query.organization": _READ,
         "Query.organizations": _READ,
+        "Query.overview": _READ,
         "Query.quarantine": Rule((_P.BACKFILL_RUN, _P.CONFIG_READ), Reach.SEEN),
         "Query.resolve": Rule((_P.CONFIG_RESOLVE,), Reach.SEEN),
         "Query.backfillRun": _RUNS,

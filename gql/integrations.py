@@ -118,6 +118,9 @@ class UpdateIntegrationInput:
             "the history and come back with it. Turning a SECRET into anything else needs config:reveal."
         ),
     )
+    dry_run: bool | None = strawberry.field(
+        default=False, description="Change nothing, and answer or refuse as if it had been changed."
+    )
 
 
 @strawberry.input(description="An integration to delete.")
@@ -134,14 +137,25 @@ class CreateIntegrationPayload:
     integration: Integration = strawberry.field(description="The new integration.")
 
 
+@strawberry.type(description="What a change of the schema does to the rows of one key.")
+class KeyChange:
+    """What a change of the schema does to the rows of one key."""
+
+    key: str = strawberry.field(description="The config key.")
+    migrated: int = strawberry.field(description="Rows whose type the change migrates.")
+    dropped: int = strawberry.field(description="Values that go to the history with their field.")
+    restored: int = strawberry.field(description="Values that come back from the history with their field.")
+
+
 @strawberry.type(description="What updateIntegration changed.")
 class UpdateIntegrationPayload:
-    """What updateIntegration changed."""
+    """What updateIntegration changed, or would."""
 
     integration: Integration = strawberry.field(description="The integration as it is now.")
     migrated: int = strawberry.field(description="Rows whose type the change migrated.")
     dropped: int = strawberry.field(description="Values that went to the history with their field.")
     restored: int = strawberry.field(description="Values that came back from the history with their field.")
+    changes: list[KeyChange] = strawberry.field(description="The same of each key that has any such row, by key.")
 
 
 @strawberry.type(description="What deleteIntegration deleted.")
@@ -209,14 +223,23 @@ class IntegrationMutation:
         given = {"name": input.name, "description": input.description}
         changes = {key: value for key, value in given.items() if value is not strawberry.UNSET}
         fields = None if input.config_schema is None else read_fields(input.config_schema)
-        row, done = await info.context.write(
-            lambda transaction: rules.update_integration(transaction, id, changes, fields)
-        )
+        try:
+            row, done = await info.context.write(
+                lambda transaction: rules.update_integration(
+                    transaction, id, changes, fields, dry_run=bool(input.dry_run)
+                )
+            )
+        except rules.Previewed as preview:
+            row, done = preview.row, preview.done
         return UpdateIntegrationPayload(
             integration=show_integration(row),
             migrated=done.migrated,
             dropped=done.dropped,
             restored=done.restored,
+            changes=[
+                KeyChange(key=key, migrated=of.migrated, dropped=of.dropped, restored=of.restored)
+                for key, of in sorted(done.by_key.items())
+            ],
         )
 
     @strawberry.mutation(

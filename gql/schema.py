@@ -14,6 +14,7 @@ from gql.guard import guard
 from gql.integrations import IntegrationMutation, IntegrationQuery
 from gql.mappings import MappingMutation, MappingQuery
 from gql.organizations import OrganizationMutation, OrganizationQuery
+from gql.overview import OverviewQuery
 from gql.resolving import ResolveQuery
 from gql.tokens import TokenMutation, TokenQuery
 from gql.viewer import ViewerQuery
@@ -29,6 +30,7 @@ class Query(
     IntegrationQuery,
     MappingQuery,
     OrganizationQuery,
+    OverviewQuery,
     ResolveQuery,
     TokenQuery,
     ViewerQuery,

@@ -53,6 +53,10 @@ ROTATE = "mutation ($id: ID!) { rotateToken(id: $id) { id token } }"
 EVENTS = "query ($filter: AuditEventFilter) { auditEvents(filter: $filter) { totalCount edges { node { id } } } }"
 WATCH = "subscription ($id: ID!) { backfillProgress(id: $id) { id } }"
 VIEWER = "{ viewer { name permissions } }"
+OVERVIEW = (
+    "query ($o: ID, $i: ID) { overview(organizationId: $o, integrationId: $i) { integration { name } missing"
+    " mapping { entityId } entries { key value source override { id } default { id } } } }"
+)
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
@@ -94,6 +98,10 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("mappings", "of I"): ("Mappings", {"integrationId": i}),
         ("organization", "A"): (ORGANIZATION, {"id": a}),
         ("organizations", "all"): (ORGANIZATIONS, {}),
+        ("overview", "of A"): (OVERVIEW, {"o": a}),
+        ("overview", "of B"): (OVERVIEW, {"o": at["B"]}),
+        ("overview", "of I alone"): (OVERVIEW, {"i": i}),
+        ("overview", "of I for A"): (OVERVIEW, {"o": a, "i": i}),
         ("quarantine", "all"): ("Quarantine", {}),
         ("resolve", "I for A"): ("Resolve", {"integration": "halo", "organizationId": a}),
         ("resolve", "I for B"): ("Resolve", {"integration": "halo", "organizationId": b}),
