@@ -102,6 +102,8 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
 
 FOLLOWING: Final = frozenset(
     {
+        "AuditEvent.integration",
+        "AuditEvent.organization",
         "Config.history",
         "Config.integration",
         "Config.organization",

@@ -4,10 +4,17 @@ import { Link, Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { openClient } from "./api/client";
 import { codeOf } from "./api/errors";
 import { ViewerDocument } from "./api/generated";
+import { AuditPage } from "./audit/page";
+import { BackfillPage } from "./backfill/page";
 import { Button, Empty, Failure, Loading, PageFrame } from "./components/basics";
 import { Icon, type IconName } from "./components/icons";
 import { applyTheme, isDark } from "./components/theme";
 import { ConfigsPage } from "./configs/page";
+import { EditPage } from "./edit/page";
+import { IntegrationsPage } from "./integrations/list";
+import { IntegrationPage } from "./integrations/page";
+import { OrganizationsPage } from "./organizations/list";
+import { OrganizationPage } from "./organizations/page";
 import { Mark, SignIn } from "./session/sign-in";
 import { signOut, useSession } from "./session/token";
 import { useViewer, ViewerContext, type Permission } from "./session/viewer";
@@ -62,11 +69,23 @@ interface Place {
 
 const PLACES: readonly Place[] = [
   { path: "/", name: "Configuration", icon: "list", needs: "config:read", page: ConfigsPage },
+  { path: "/organizations", name: "Organizations", icon: "building", needs: "config:read", page: OrganizationsPage },
+  { path: "/integrations", name: "Integrations", icon: "plug", needs: "config:read", page: IntegrationsPage },
+  { path: "/backfill", name: "Backfill and keys", icon: "key", needs: "backfill:run", page: BackfillPage },
+  { path: "/audit", name: "Audit", icon: "history", needs: "audit:read", page: AuditPage },
+];
+
+/** Pages that are reached from others. */
+const BELOW: readonly Pick<Place, "path" | "needs" | "page">[] = [
+  { path: "/organizations/:id", needs: "config:read", page: OrganizationPage },
+  { path: "/integrations/:id", needs: "config:read", page: IntegrationPage },
+  { path: "/edit/:integration", needs: "config:read", page: EditPage },
 ];
 
 function Shell(): ReactElement {
   const viewer = useViewer();
   const places = PLACES.filter(({ needs }) => viewer.permissions.includes(needs));
+  const below = BELOW.filter(({ needs }) => viewer.permissions.includes(needs));
   return (
     <div className="shell">
       <a className="skip" href="#main">
@@ -93,7 +112,7 @@ function Shell(): ReactElement {
         </div>
       </header>
       <Switch>
-        {places.map(({ path, page }) => (
+        {[...places, ...below].map(({ path, page }) => (
           <Route key={path} path={path} component={page} />
         ))}
         <Route path="/">{places[0] ? <Redirect to={places[0].path} /> : <Nothing />}</Route>

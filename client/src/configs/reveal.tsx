@@ -16,12 +16,12 @@ export function Reveal({ id, name }: { id: string; name: string }): ReactElement
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
 
-  const run = async (use: (plaintext: Plaintext) => Promise<void> | void): Promise<void> => {
+  const run = async (take: (plaintext: Plaintext) => Promise<void> | void): Promise<void> => {
     setBusy(true);
     setProblem(null);
     setTold(null);
     try {
-      await use(await reveal(id, reason));
+      await take(await reveal(id, reason));
     } catch (error) {
       setProblem(error instanceof Error ? error.message : "The value could not be had.");
     }
