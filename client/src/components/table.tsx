@@ -28,7 +28,7 @@ interface TableProps<Row> {
   readonly empty: ReactNode;
 }
 
-const ROW = 36;
+const ROW = 34;
 const NARROW_ROW = 60;
 const AHEAD = 60;
 

@@ -33,6 +33,10 @@ export function SchemaEditor({ integration, mayWrite, saved }: SchemaEditorProps
     setDirty(true);
     setRefusal(null);
   };
+  const touch = (set: (text: string) => void) => (text: string): void => {
+    set(text);
+    setDirty(true);
+  };
   const send = async (dryRun: boolean): Promise<void> => {
     const { data, error } = await update({ input: { id: integration.id, name, description: description || null, configSchema, dryRun } });
     setRefusal(error ?? null);
@@ -67,8 +71,8 @@ export function SchemaEditor({ integration, mayWrite, saved }: SchemaEditorProps
         </Notice>
       )}
       <div className="columns">
-        <TextInput label="Name" value={name} change={(text) => (setName(text), setDirty(true))} problem={about(problems, "name")} isDisabled={!mayWrite} required />
-        <TextInput label="Description" value={description} change={(text) => (setDescription(text), setDirty(true))} problem={about(problems, "description")} isDisabled={!mayWrite} />
+        <TextInput label="Name" value={name} change={touch(setName)} problem={about(problems, "name")} isDisabled={!mayWrite} required />
+        <TextInput label="Description" value={description} change={touch(setDescription)} problem={about(problems, "description")} isDisabled={!mayWrite} />
       </div>
       {fields.length === 0 && <p className="muted">It has no fields yet.</p>}
       <ol className="field-list">
