@@ -1,4 +1,4 @@
-import { useMemo, useState, type ReactElement } from "react";
+import { useEffect, useMemo, useRef, useState, type ReactElement } from "react";
 import { Provider, useQuery } from "urql";
 import { Link, Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { openClient } from "./api/client";
@@ -85,6 +85,15 @@ const BELOW: readonly Pick<Place, "path" | "needs" | "page">[] = [
 function Shell(): ReactElement {
   const viewer = useViewer();
   const places = PLACES.filter(({ needs }) => viewer.permissions.includes(needs));
+  const [location] = useLocation();
+  const came = useRef(location);
+  useEffect(() => {
+    // Whoever followed a link goes on in the page that it led to, unless the page has put them somewhere itself.
+    const main = document.getElementById("main");
+    if (location === came.current) return;
+    came.current = location;
+    if (main && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
+  }, [location]);
   const below = BELOW.filter(({ needs }) => viewer.permissions.includes(needs));
   return (
     <div className="shell">

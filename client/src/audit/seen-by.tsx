@@ -8,7 +8,7 @@ import { describeAction } from "./actions";
 /** The last events about one config, with a link to all of them. */
 export function SeenBy({ config }: { config: ConfigRowFragment }): ReactElement {
   const filter = { configId: config.id, ...(config.type === "SECRET" ? { action: "config.reveal" } : {}) };
-  const [{ data, error }, again] = useQuery({ query: AuditEventsDocument, variables: { filter, first: 10 } });
+  const [{ data, error }, again] = useQuery({ query: AuditEventsDocument, variables: { filter, first: 10 }, requestPolicy: "network-only" });
   if (error) return <Failure error={error} retry={() => again({ requestPolicy: "network-only" })} />;
   if (!data) return <Loading what="the audit log" />;
   return (

@@ -30,6 +30,7 @@ interface DetailsProps {
 /** All about one config: what it is, its earlier values, and who saw it. */
 export function Details({ id, close, changed, deleted }: DetailsProps): ReactElement {
   const [{ data, error }, again] = useQuery({ query: ConfigDetailsDocument, variables: { id } });
+  const [round, setRound] = useState(0);
   const config = data?.config;
   return (
     <Overlay title={config?.key ?? "Configuration"} close={close} kind="drawer">
@@ -39,9 +40,9 @@ export function Details({ id, close, changed, deleted }: DetailsProps): ReactEle
         {config && (
           <>
             <Facts config={config} />
-            <Actions config={config} close={close} changed={changed} deleted={deleted} />
+            <Actions config={config} close={close} changed={changed} deleted={deleted} revealed={() => setRound((before) => before + 1)} />
             <History config={config} changed={changed} />
-            <Seen config={config} />
+            <Seen key={round} config={config} />
           </>
         )}
       </div>
@@ -93,7 +94,7 @@ function Whole({ value }: { value: unknown }): ReactElement {
   return <pre>{typeof value === "object" ? JSON.stringify(value, null, 2) : show(value)}</pre>;
 }
 
-function Actions({ config, close, changed, deleted }: { config: Detailed } & Omit<DetailsProps, "id">): ReactElement | null {
+function Actions({ config, close, changed, deleted, revealed }: { config: Detailed; revealed: () => void } & Omit<DetailsProps, "id">): ReactElement | null {
   const [asks, setAsks] = useState<"delete" | "edit" | null>(null);
   const [{ fetching, error }, remove] = useMutation(DeleteConfigDocument);
   const run = async (): Promise<void> => {
@@ -105,7 +106,7 @@ function Actions({ config, close, changed, deleted }: { config: Detailed } & Omi
   const path = editPath(config);
   return (
     <>
-      {config.type === "SECRET" && config.canReveal && <Reveal id={config.id} name={config.key} />}
+      {config.type === "SECRET" && config.canReveal && <Reveal id={config.id} name={config.key} revealed={revealed} />}
       {config.canWrite && (
         <div className="row-actions">
           {path !== null ? (

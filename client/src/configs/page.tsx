@@ -3,9 +3,11 @@ import { useClient, useQuery } from "urql";
 import { useSearchParams } from "wouter";
 import { ConfigCountDocument, ConfigsDocument, type ConfigRowFragment } from "../api/generated";
 import { usePages } from "../api/pages";
-import { Badge, Empty, Moment, PageFrame } from "../components/basics";
+import { Badge, Button, Empty, Moment, PageFrame } from "../components/basics";
 import { ChoiceField, Picker, SearchInput } from "../components/fields";
 import { NothingFound, Table, type Column } from "../components/table";
+import { StandaloneDialog } from "../edit/standalone";
+import { useMay, useViewer } from "../session/viewer";
 import { Details } from "./details";
 import { filterOf, isNarrowed, NO_FILTERS, STANDALONE, useFilters, type Filters } from "./filters";
 import { useLookups } from "./lookups";
@@ -28,8 +30,13 @@ export function ConfigsPage(): ReactElement {
   const [filters, change] = useFilters();
   const [parameters, setParameters] = useSearchParams();
   const client = useClient();
+  const [making, setMaking] = useState(false);
+  const [round, setRound] = useState(0);
+  const holds = useMay("config:write");
+  const { integrationIds } = useViewer();
+  const mayWrite = holds && integrationIds === null;
   const filter = filterOf(filters);
-  const [state, pages] = usePages(JSON.stringify([filter, filters.order]), async (after) => {
+  const [state, pages] = usePages(JSON.stringify([filter, filters.order, round]), async (after) => {
     const variables = { filter, orderBy: filters.order, first: PAGE, after };
     const { data, error } = await client.query(ConfigsDocument, variables, { requestPolicy: "network-only" });
     if (error ?? !data) return error;
@@ -47,7 +54,18 @@ export function ConfigsPage(): ReactElement {
     return next;
   };
   return (
-    <PageFrame title="Configuration" wide note={total !== null && <Count total={total} />}>
+    <PageFrame
+      title="Configuration"
+      wide
+      note={total !== null && <Count total={total} />}
+      actions={
+        mayWrite && (
+          <Button icon="add" onPress={() => setMaking(true)}>
+            New standalone value
+          </Button>
+        )
+      }
+    >
       <FilterBar filters={filters} change={change} />
       <Table
         label="Configuration"
@@ -78,6 +96,7 @@ export function ConfigsPage(): ReactElement {
           deleted={(id) => pages.patch((row) => (row.id === id ? null : row))}
         />
       )}
+      {making && <StandaloneDialog config={null} close={() => setMaking(false)} written={() => setRound(round + 1)} />}
     </PageFrame>
   );
 }

@@ -7,7 +7,7 @@ import { useReveal, type Plaintext } from "./secret";
 const SECONDS = 30;
 
 /** Shows one secret for thirty seconds, or copies it without showing it. Either is on record. */
-export function Reveal({ id, name }: { id: string; name: string }): ReactElement {
+export function Reveal({ id, name, revealed }: { id: string; name: string; revealed: () => void }): ReactElement {
   const { revealNeedsReason } = useViewer();
   const reveal = useReveal();
   const [reason, setReason] = useState("");
@@ -21,7 +21,9 @@ export function Reveal({ id, name }: { id: string; name: string }): ReactElement
     setProblem(null);
     setTold(null);
     try {
-      await take(await reveal(id, reason));
+      const plaintext = await reveal(id, reason);
+      revealed();
+      await take(plaintext);
     } catch (error) {
       setProblem(error instanceof Error ? error.message : "The value could not be had.");
     }

@@ -150,7 +150,7 @@ function IntegrationCard({ organizationId, overview, mayWrite }: { organizationI
       {entries.length === 0 ? (
         <p className="muted">It has no fields.</p>
       ) : (
-        <table className="small-table" aria-label={`Values of ${integration.name}`}>
+        <table className="small-table values-table" aria-label={`Values of ${integration.name}`}>
           <thead>
             <tr>
               <th scope="col">Key</th>

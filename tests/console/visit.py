@@ -1,0 +1,104 @@
+"""A visit: one window of a browser, and what went wrong in it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Request
+
+from tests.e2e.conftest import Demo
+
+
+class Service:
+    """The service that is visited."""
+
+    def __init__(self, demo: Demo) -> None:
+        self.demo = demo
+        self.token = demo.token
+        self.origin = f"http://127.0.0.1:{demo.port}"
+
+    def run(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Send an operation as the admin; its data."""
+        return self.demo.run(query, **variables)
+
+    def make_token(self, *permissions: str, **limits: Any) -> str:
+        """A token of these permissions."""
+        given = {"name": "visitor", "permissions": list(permissions), **limits}
+        made = self.run("mutation ($i: CreateTokenInput!) { createToken(input: $i) { token } }", i=given)
+        return made["createToken"]["token"]
+
+
+class Visit:
+    """One window. `faults` are errors it logged and requests it sent to other hosts, but for those expected."""
+
+    def __init__(self, page: Page, service: Service, axe: Path) -> None:
+        self.page = page
+        self.service = service
+        self.faults: list[str] = []
+        self._axe = axe
+        self._expected: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self._note(f"error: {error}"))
+        page.on("request", self._watch)
+
+    @classmethod
+    async def open(cls, context: BrowserContext, service: Service, axe: Path, token: str | None) -> "Visit":
+        """A window, signed in with a token if one is given."""
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        visit = cls(page, service, axe)
+        if token is not None:
+            await page.add_init_script(
+                "if (!sessionStorage.getItem('visited')) {"
+                " sessionStorage.setItem('visited', 'yes');"
+                f" sessionStorage.setItem('strongroom.token', '{token}'); }}"
+            )
+        return visit
+
+    async def go(self, path: str = "/") -> None:
+        """Open a page of the console."""
+        await self.page.goto(f"{self.service.origin}/console{path}")
+
+    def expect(self, pattern: str) -> None:
+        """Some fault is part of the test."""
+        self._expected.append(pattern)
+
+    def rows(self) -> Locator:
+        """The rows of the page's table, without its head."""
+        return self.page.locator("tbody tr[data-row]")
+
+    def row(self, text: str) -> Locator:
+        """The first row with this text."""
+        return self.rows().filter(has_text=text).first
+
+    async def choose(self, label: str, option: str) -> None:
+        """Choose from a list."""
+        await self.page.get_by_label(label, exact=True).and_(self.page.get_by_role("button")).or_(
+            self.page.get_by_role("button", name=re.compile(rf"{re.escape(label)}$"))
+        ).first.click()
+        await self.page.get_by_role("option", name=option, exact=True).click()
+
+    async def pick(self, label: str, typed: str, option: str) -> None:
+        """Choose one of many by typing a part of its name."""
+        await self.page.get_by_role("combobox", name=label, exact=True).fill(typed)
+        await self.page.get_by_role("option", name=option, exact=True).click()
+
+    async def check_accessibility(self) -> None:
+        """Axe finds no violation on the page as it is."""
+        await self.page.evaluate(self._axe.read_text())
+        found = await self.page.evaluate("axe.run({ resultTypes: ['violations'] })")
+        assert [
+            (violation["id"], [node["html"][:300] for node in violation["nodes"]]) for violation in found["violations"]
+        ] == []
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._note(f"{message.type}: {message.text}")
+
+    def _watch(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.service.origin}/", "data:", "blob:")):
+            self._note(f"request: {request.url}")
+
+    def _note(self, fault: str) -> None:
+        if not any(re.search(pattern, fault) for pattern in self._expected):
+            self.faults.append(fault)
