@@ -30,6 +30,7 @@ NAMES: Final = tuple(
     for name in (
         "ALGORITHMS",
         "AUDIENCE",
+        "CLIENT_ID",
         "INTEGRATIONS_CLAIM",
         "ISSUER",
         "JWKS_URL",
@@ -37,6 +38,7 @@ NAMES: Final = tuple(
         "ORGANIZATIONS_CLAIM",
         "PERMISSIONS_CLAIM",
         "ROLES",
+        "SCOPES",
     )
 )
 
@@ -46,7 +48,10 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Oidc:
-    """The provider, and which of its claims say what. `roles` None: the claim names permissions itself."""
+    """The provider, and which of its claims say what. `roles` None: the claim names permissions itself.
+
+    `client_id` is what the console is at the provider; None: people do not sign in there.
+    """
 
     issuer: str
     audience: tuple[str, ...]
@@ -57,6 +62,8 @@ class Oidc:
     integrations_claim: str | None = None
     roles: Mapping[str, frozenset[Permission]] | None = None
     leeway: int = 30
+    client_id: str | None = None
+    scopes: str = "openid profile"
 
 
 def read_oidc(environ: Mapping[str, str]) -> Oidc | None:
@@ -77,6 +84,8 @@ def read_oidc(environ: Mapping[str, str]) -> Oidc | None:
         integrations_claim=given.get("INTEGRATIONS_CLAIM"),
         roles=_roles(given["ROLES"]) if "ROLES" in given else None,
         leeway=_leeway(given.get("LEEWAY", "30")),
+        client_id=given.get("CLIENT_ID"),
+        scopes=_scopes(given.get("SCOPES", "openid profile")),
     )
 
 
@@ -125,6 +134,13 @@ def _algorithms(text: str) -> tuple[str, ...]:
     if not found or set(found) - set(ALGORITHMS):
         raise SettingsError(f"{PREFIX}ALGORITHMS may name only {', '.join(ALGORITHMS)}")
     return found
+
+
+def _scopes(text: str) -> str:
+    found = text.split()
+    if "openid" not in found or not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e ]+", text):
+        raise SettingsError(f"{PREFIX}SCOPES is not a list of scopes apart by spaces, openid among them")
+    return " ".join(found)
 
 
 def _leeway(text: str) -> int:

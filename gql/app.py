@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
+from db.code_flow import CodeFlow
 from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
@@ -29,6 +30,7 @@ from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
 from gql.console import CONSOLE, list_console_routes
+from gql.console_sign_in import list_sign_in_routes
 from gql.context import Service, open_context
 from gql.http import GraphQLEndpoint
 from gql.manifests import read_trust
@@ -113,6 +115,8 @@ def make_app(service: Service, settings: Settings | None = None) -> Starlette:
     origins = settings.cors_origins if settings else ()
     trust = read_trust(settings) if settings else Trust()
     open_for = open_context(service)
+    oidc = settings.oidc if settings else None
+    flow = None if oidc is None or oidc.client_id is None else CodeFlow(oidc)
     endpoint = GraphQLEndpoint(schema, open_for, None, _STATIC / "graphiql.html", trust, service.lines)
     sockets = SocketEndpoint(endpoint.operations, open_for, service.lines, Origins(origins))
     return Starlette(
@@ -122,6 +126,7 @@ def make_app(service: Service, settings: Settings | None = None) -> Starlette:
             Route("/healthz", _alive),
             Route("/readyz", _Readiness(service)),
             Mount("/static", StaticFiles(directory=_STATIC)),
+            *list_sign_in_routes(service, flow),
             *list_console_routes(CONSOLE),
         ],
         middleware=[Middleware(Guard), *list_middleware(origins)],

@@ -16,16 +16,17 @@ import { IntegrationPage } from "./integrations/page";
 import { OrganizationsPage } from "./organizations/list";
 import { OrganizationPage } from "./organizations/page";
 import { Mark, SignIn } from "./session/sign-in";
-import { signOut, useSession } from "./session/token";
+import { refresh } from "./session/people";
+import { readToken, signOut, useSession } from "./session/token";
 import { useViewer, ViewerContext, type Permission } from "./session/viewer";
 
 export function App(): ReactElement {
-  const { token, notice } = useSession();
-  return <Router base="/console">{token === null ? <SignIn notice={notice} /> : <SignedIn key={token} token={token} />}</Router>;
+  const { number, token, notice } = useSession();
+  return <Router base="/console">{token === null ? <SignIn notice={notice} /> : <SignedIn key={number} />}</Router>;
 }
 
-function SignedIn({ token }: { token: string }): ReactElement {
-  const client = useMemo(() => openClient(token, () => signOut("Your sign-in has ended. Sign in again to go on.")), [token]);
+function SignedIn(): ReactElement {
+  const client = useMemo(() => openClient(readToken, () => signOut("Your sign-in has ended. Sign in again to go on.")), []);
   return (
     <Provider value={client}>
       <WithViewer />
@@ -35,6 +36,7 @@ function SignedIn({ token }: { token: string }): ReactElement {
 
 function WithViewer(): ReactElement {
   const [{ data, error }, again] = useQuery({ query: ViewerDocument });
+  useRenewal(data?.viewer.expiresAt ?? null, () => again({ requestPolicy: "network-only" }));
   if (data) {
     return (
       <ViewerContext value={data.viewer}>
@@ -57,6 +59,20 @@ function WithViewer(): ReactElement {
       </Button>
     </PageFrame>
   );
+}
+
+const MARGIN = 60_000;
+
+/** Renews a person's token a minute before it ends, where the provider allows it. */
+function useRenewal(expiresAt: string | null, renewed: () => void): void {
+  const { refreshToken } = useSession();
+  useEffect(() => {
+    if (expiresAt === null || refreshToken === null) return;
+    const left = Math.max(1000, Date.parse(expiresAt) - Date.now() - MARGIN);
+    const timer = setTimeout(() => void refresh(refreshToken).then((done) => done && renewed()), Math.min(left, 2 ** 31 - 1));
+    return () => clearTimeout(timer);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `renewed` does the same whenever it is called
+  }, [expiresAt, refreshToken]);
 }
 
 interface Place {

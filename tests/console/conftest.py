@@ -81,9 +81,7 @@ async def browser(browser_files: tuple[Path, Path]) -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_visit(
-    browser: Browser, service: Service, browser_files: tuple[Path, Path]
-) -> AsyncIterator[OpenVisit]:
+async def open_visit(browser: Browser, service: Service, browser_files: tuple[Path, Path]) -> AsyncIterator[OpenVisit]:
     """Opens windows. When the test ends, none of them may have logged an error or asked another host."""
     visits: list[Visit] = []
     async with AsyncExitStack() as stack:

@@ -4,6 +4,7 @@ import re
 
 from playwright.async_api import expect
 
+from tests.console.provider import Provider
 from tests.console.visit import Service
 
 
@@ -59,3 +60,29 @@ async def test_only_what_is_permitted_is_there(open_visit, service: Service) -> 
     await expect(nav.get_by_role("link")).to_have_text([re.compile("Config"), "Organizations", "Integrations"])
     await visit.go("/backfill")
     await expect(visit.page.get_by_text("There is no such page")).to_be_visible()
+
+
+async def test_a_person_signs_in_at_the_provider(open_visit, provider: Provider) -> None:
+    """A person goes to the provider and comes back where they were, signed in; the code stays in no address, the page
+    itself asks nobody but the service, and before the JWT ends there is a new one."""
+    visit = await open_visit(None)
+    visit.expect(f"request: {provider.url}/authorize")
+    provider.seconds = 63
+    page = visit.page
+    await visit.go("/?scope=global_only")
+    await page.get_by_role("button", name="Sign in with your account").click()
+    await expect(visit.rows().first).to_be_visible()
+    assert page.url.endswith("/console/?scope=global_only")
+    await expect(page.get_by_text("ada", exact=True)).to_be_visible()
+    before = await page.evaluate("sessionStorage.getItem('strongroom.token')")
+    await page.wait_for_function("(old) => sessionStorage.getItem('strongroom.token') !== old", arg=before)
+    assert provider.refreshed == 1
+    await expect(visit.rows().first).to_be_visible()
+
+
+async def test_a_code_of_somebody_elses_is_worth_nothing(open_visit, provider: Provider) -> None:
+    """Coming back with a code that this tab did not ask for signs nobody in."""
+    visit = await open_visit(None)
+    await visit.go("/signed-in?code=stolen&state=made-up")
+    await expect(visit.page.get_by_role("alert")).to_contain_text("Signing in was not finished")
+    assert "stolen" not in visit.page.url

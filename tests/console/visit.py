@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Request
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.e2e.conftest import Demo
 
@@ -73,9 +73,12 @@ class Visit:
 
     async def choose(self, label: str, option: str) -> None:
         """Choose from a list."""
-        await self.page.get_by_label(label, exact=True).and_(self.page.get_by_role("button")).or_(
-            self.page.get_by_role("button", name=re.compile(rf"{re.escape(label)}$"))
-        ).first.click()
+        await (
+            self.page.get_by_label(label, exact=True)
+            .and_(self.page.get_by_role("button"))
+            .or_(self.page.get_by_role("button", name=re.compile(rf"{re.escape(label)}$")))
+            .first.click()
+        )
         await self.page.get_by_role("option", name=option, exact=True).click()
 
     async def pick(self, label: str, typed: str, option: str) -> None:
@@ -83,13 +86,18 @@ class Visit:
         await self.page.get_by_role("combobox", name=label, exact=True).fill(typed)
         await self.page.get_by_role("option", name=option, exact=True).click()
 
+    async def settle(self) -> None:
+        """Until everything that the page asked for is there."""
+        await self.page.get_by_role("heading").first.wait_for()
+        await expect(self.page.locator(".loading")).to_have_count(0)
+
     async def check_accessibility(self) -> None:
         """Axe finds no violation on the page as it is."""
-        await self.page.evaluate(self._axe.read_text())
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(self._axe.read_text())
         found = await self.page.evaluate("axe.run({ resultTypes: ['violations'] })")
-        assert [
-            (violation["id"], [node["html"][:300] for node in violation["nodes"]]) for violation in found["violations"]
-        ] == []
+        faults = [f"{one['id']}: {node['html'][:300]}" for one in found["violations"] for node in one["nodes"]]
+        assert not faults, "\n".join(faults)
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

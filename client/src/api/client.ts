@@ -1,13 +1,13 @@
 import { cacheExchange, Client, fetchExchange, mapExchange, type Exchange } from "@urql/core";
 import { codeOf } from "./errors";
 
-function makeClient(token: string, exchanges: Exchange[]): Client {
+function makeClient(readToken: () => string, exchanges: Exchange[]): Client {
   return new Client({
     url: "/graphql",
     preferGetMethod: false,
     fetchSubscriptions: true,
     requestPolicy: "cache-and-network",
-    fetchOptions: { headers: bearer(token), credentials: "omit", cache: "no-store" },
+    fetchOptions: () => ({ headers: bearer(readToken()), credentials: "omit", cache: "no-store" }),
     exchanges,
   });
 }
@@ -17,16 +17,16 @@ export function bearer(token: string): Record<string, string> {
 }
 
 /** The client of everything but plaintext. `refused` is called when the token no longer holds. */
-export function openClient(token: string, refused: () => void): Client {
+export function openClient(readToken: () => string, refused: () => void): Client {
   const watch = mapExchange({
     onError(error) {
       if (codeOf(error) === "UNAUTHENTICATED") refused();
     },
   });
-  return makeClient(token, [watch, cacheExchange, fetchExchange]);
+  return makeClient(readToken, [watch, cacheExchange, fetchExchange]);
 }
 
 /** A client without a cache: for plaintext, which is to be nowhere but where it is shown. */
-export function openSecretClient(token: string): Client {
-  return makeClient(token, [fetchExchange]);
+export function openSecretClient(readToken: () => string): Client {
+  return makeClient(readToken, [fetchExchange]);
 }

@@ -92,7 +92,7 @@ export function AuditPage(): ReactElement {
         more={pages.more}
         total={null}
         keyOf={({ id }) => id}
-        linkOf={({ id }) => `?${withEvent(id).toString()}`}
+        linkOf={({ id }) => `/audit?${withEvent(id).toString()}`}
         empty={narrowed ? <NothingFound clear={() => setParameters({})} /> : <Empty title="Nothing has been done yet" />}
       />
       {event && <EventDrawer event={event} close={() => setParameters(withEvent(null))} />}

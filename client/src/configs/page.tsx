@@ -74,7 +74,7 @@ export function ConfigsPage(): ReactElement {
         more={pages.more}
         total={total}
         keyOf={({ id }) => id}
-        linkOf={({ id }) => `?${withConfig(id).toString()}`}
+        linkOf={({ id }) => `/?${withConfig(id).toString()}`}
         order={filters.order}
         sort={(order) => change({ order: order as Filters["order"] })}
         empty={

@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import { openSecretClient } from "../api/client";
 import { tell } from "../api/errors";
 import { RevealConfigDocument } from "../api/generated";
-import { useSession } from "../session/token";
+import { readToken } from "../session/token";
 
 export interface Plaintext {
   readonly text: string;
@@ -11,10 +11,9 @@ export interface Plaintext {
 
 /** A function that reveals one config, on record. It throws an Error with a sentence for people. */
 export function useReveal(): (id: string, reason: string) => Promise<Plaintext> {
-  const { token } = useSession();
-  const client = useMemo(() => openSecretClient(token ?? ""), [token]);
+  const client = useMemo(() => openSecretClient(readToken), []);
   return async (id, reason) => {
-    const { data, error } = await client.query(RevealConfigDocument, { id }, withReason(reason, token ?? ""));
+    const { data, error } = await client.query(RevealConfigDocument, { id }, withReason(reason, readToken()));
     if (error) throw new Error(tell(error));
     const value = data?.config?.decryptedValue;
     if (value === undefined || value === null) throw new Error("This value is empty.");

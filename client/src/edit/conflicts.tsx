@@ -32,9 +32,9 @@ function Conflict({ entry, book, isOrganization }: { entry: EntryFragment; book:
   const type = entry.field?.type ?? "STRING";
   return (
     <div className="conflict" role="group" aria-label={`Conflict of ${entry.key}`}>
-      <h3>
+      <h2>
         <code>{entry.key}</code>
-      </h3>
+      </h2>
       <div className="columns">
         <div className="side-by-side">
           <p className="label">Theirs</p>

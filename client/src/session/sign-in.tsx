@@ -1,8 +1,9 @@
-import { useState, type ReactElement, type SyntheticEvent } from "react";
+import { useEffect, useState, type ReactElement, type SyntheticEvent } from "react";
 import { Form } from "react-aria-components";
 import { bearer } from "../api/client";
 import { Button, Notice } from "../components/basics";
 import { TextInput } from "../components/fields";
+import { comeBack, goToProvider, offersPeople } from "./people";
 import { signIn } from "./token";
 
 /** Asks for a token, and tries it before it is kept. */
@@ -10,6 +11,12 @@ export function SignIn({ notice }: { notice: string | null }): ReactElement {
   const [token, setToken] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+
+  const [people, setPeople] = useState(false);
+  useEffect(() => {
+    if (location.pathname === "/console/signed-in") void comeBack().then(setProblem);
+    void offersPeople().then(setPeople);
+  }, []);
 
   const submit = async (event: SyntheticEvent): Promise<void> => {
     event.preventDefault();
@@ -28,6 +35,14 @@ export function SignIn({ notice }: { notice: string | null }): ReactElement {
         </h1>
         {notice !== null && problem === null && <Notice tone="warning">{notice}</Notice>}
         {problem !== null && <Notice tone="bad">{problem}</Notice>}
+        {people && (
+          <>
+            <Button look="primary" onPress={() => void goToProvider()}>
+              Sign in with your account
+            </Button>
+            <p className="or">or with a token</p>
+          </>
+        )}
         <Form onSubmit={(event) => void submit(event)}>
           <TextInput
             label="Token"
@@ -35,10 +50,9 @@ export function SignIn({ notice }: { notice: string | null }): ReactElement {
             value={token}
             change={setToken}
             hint="It stays in this tab and is forgotten when the tab closes."
-            autoFocus
           />
-          <Button type="submit" look="primary" isDisabled={busy || token.trim() === ""}>
-            {busy ? "Signing in…" : "Sign in"}
+          <Button type="submit" look={people ? "plain" : "primary"} isDisabled={busy || token.trim() === ""}>
+            {busy ? "Signing in…" : people ? "Sign in with the token" : "Sign in"}
           </Button>
         </Form>
       </div>
