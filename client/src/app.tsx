@@ -127,7 +127,7 @@ function Shell(): ReactElement {
         </nav>
         <div className="side-foot">
           <p className="viewer" title={viewer.permissions.join(", ")}>
-            <span className="muted">Signed in as</span>
+            <span className="muted">Signed in as</span>{" "}
             {viewer.name}
           </p>
           <ThemeButton />

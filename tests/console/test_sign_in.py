@@ -73,7 +73,7 @@ async def test_a_person_signs_in_at_the_provider(open_visit, provider: Provider)
     await page.get_by_role("button", name="Sign in with your account").click()
     await expect(visit.rows().first).to_be_visible()
     assert page.url.endswith("/console/?scope=global_only")
-    await expect(page.get_by_text("ada", exact=True)).to_be_visible()
+    await expect(page.get_by_title("config:read, config:reveal")).to_have_text("Signed in as ada")
     before = await page.evaluate("sessionStorage.getItem('strongroom.token')")
     await page.wait_for_function("(old) => sessionStorage.getItem('strongroom.token') !== old", arg=before)
     assert provider.refreshed == 1
