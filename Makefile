@@ -52,7 +52,16 @@ check:
 	@client/build.sh $(BIN)/python check
 
 bench:
-	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench
+	@$(call SET_UP,requirements-dev)
+	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.lists
+	@$(BIN)/python -m bench.writes
+	@$(BIN)/python -m bench.scale
+	@$(BIN)/python -m bench.processes
+	@$(BIN)/python -m bench.memory
+	@$(BIN)/python -m bench.start
+	@$(BIN)/python -m bench.backfill
+	@$(BIN)/python -m bench.proof
 
 soak:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak

@@ -31,10 +31,17 @@ _logger = logging.getLogger("strongroom.changes")
 class ChangeFeed:
     """Listens for changes and keeps the snapshots honest."""
 
-    def __init__(self, database_url: str, snapshots: Snapshots, forget_tokens: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        snapshots: Snapshots,
+        forget_tokens: Callable[[], None],
+        vouch_for_tokens: Callable[[float], None] | None = None,
+    ) -> None:
         self._url = asyncpg_dsn(database_url)
         self._snapshots = snapshots
         self._forget_tokens = forget_tokens
+        self._vouch_for_tokens = vouch_for_tokens
         self._name = uuid.uuid4().hex
         self._sent: dict[str, float] = {}
         self._heard = 0.0
@@ -83,6 +90,8 @@ class ChangeFeed:
         if moment is not None:
             self._heard = time.monotonic()
             self._snapshots.vouch(moment)
+            if self._vouch_for_tokens is not None:
+                self._vouch_for_tokens(moment)
 
     def _on_change(self, connection: object, pid: int, channel: str, payload: object) -> None:
         if payload == TOKENS:

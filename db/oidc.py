@@ -35,6 +35,7 @@ NAMES: Final = tuple(
         "ISSUER",
         "JWKS_URL",
         "LEEWAY",
+        "MAX_AGE",
         "ORGANIZATIONS_CLAIM",
         "PERMISSIONS_CLAIM",
         "ROLES",
@@ -43,6 +44,7 @@ NAMES: Final = tuple(
 )
 
 _LONGEST_LEEWAY: Final = 300
+_LONGEST_AGE: Final = 366 * 24 * 60 * 60
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -51,6 +53,7 @@ class Oidc:
     """The provider, and which of its claims say what. `roles` None: the claim names permissions itself.
 
     `client_id` is what the console is at the provider; None: people do not sign in there.
+    `max_age`: for how many seconds a JWT holds at most after it was issued, whatever its own end; None is no limit.
     """
 
     issuer: str
@@ -64,6 +67,7 @@ class Oidc:
     leeway: int = 30
     client_id: str | None = None
     scopes: str = "openid profile"
+    max_age: int | None = None
 
 
 def read_oidc(environ: Mapping[str, str]) -> Oidc | None:
@@ -86,6 +90,7 @@ def read_oidc(environ: Mapping[str, str]) -> Oidc | None:
         leeway=_leeway(given.get("LEEWAY", "30")),
         client_id=given.get("CLIENT_ID"),
         scopes=_scopes(given.get("SCOPES", "openid profile")),
+        max_age=_max_age(given["MAX_AGE"]) if "MAX_AGE" in given else None,
     )
 
 
@@ -146,6 +151,12 @@ def _scopes(text: str) -> str:
 def _leeway(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > _LONGEST_LEEWAY:
         raise SettingsError(f"{PREFIX}LEEWAY is not a number of seconds from 0 to {_LONGEST_LEEWAY}")
+    return int(text)
+
+
+def _max_age(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,8}", text) or not 0 < int(text) <= _LONGEST_AGE:
+        raise SettingsError(f"{PREFIX}MAX_AGE is not a number of seconds from 1 to {_LONGEST_AGE}")
     return int(text)
 
 

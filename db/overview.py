@@ -8,7 +8,8 @@ from sqlalchemy import or_
 
 from db.access import Principal
 from db.arrays import among
-from db.configs import check_filter, select_configs
+from db.config_lists import check_filter
+from db.configs import select_configs
 from db.crypto.legacy import LegacyKeys
 from db.errors import refuse
 from db.fields import Field, fields_of_many
@@ -18,7 +19,7 @@ from db.models import Config
 from db.models import Mapping as MappingTable
 from db.overrides import is_filled
 from db.policy import admit
-from db.sessions import ReadSession
+from db.sessions import QuickSession
 from db.snapshot import ValueSource
 from db.stored import StoredConfig, stored, winner
 from db.values import JSON
@@ -50,7 +51,7 @@ class Overview:
 
 
 async def overviews(
-    session: ReadSession,
+    session: QuickSession,
     principal: Principal,
     organization_id: uuid.UUID | None,
     integration_id: uuid.UUID | None,
@@ -77,7 +78,7 @@ async def overviews(
 
 
 async def _mappings(
-    session: ReadSession, principal: Principal, organization_id: uuid.UUID | None, integration_id: uuid.UUID | None
+    session: QuickSession, principal: Principal, organization_id: uuid.UUID | None, integration_id: uuid.UUID | None
 ) -> dict[uuid.UUID, MappingRow]:
     """The mapping of each integration: the organization's own, or else the fallback."""
     if organization_id is None:
@@ -94,7 +95,7 @@ async def _mappings(
 
 
 async def _rows(
-    session: ReadSession,
+    session: QuickSession,
     principal: Principal,
     organization_id: uuid.UUID | None,
     integrations: Mapping[uuid.UUID, IntegrationRow],

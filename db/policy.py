@@ -73,6 +73,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Query.backfillRun": _RUNS,
         "Subscription.backfillProgress": _RUNS,
         "Query.backfillRuns": _RUNS,
+        "Query.rootKeys": _RUNS,
         "Query.tokens": _TOKENS,
         "Query.viewer": Rule(tuple(_P), Reach.SEEN),
         "Config.decryptedValue": Rule((_P.CONFIG_REVEAL,), Reach.OWNED),

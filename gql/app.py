@@ -14,13 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
 from db.code_flow import CodeFlow
-from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database
@@ -32,7 +31,9 @@ from db.vault import Vault
 from gql.console import CONSOLE, list_console_routes
 from gql.console_sign_in import list_sign_in_routes
 from gql.context import Service, open_context
+from gql.direct import PATH, Asked, Direct
 from gql.http import GraphQLEndpoint
+from gql.introspection import allow_introspection
 from gql.manifests import read_trust
 from gql.origins import Origins, list_middleware
 from gql.replies import Guard, answer_http_exception
@@ -53,7 +54,7 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
         vault = make_vault(settings, keyring)
         await set_admin_token(settings, database, vault)
         async with (
-            open_authenticator(settings, database) as authenticator,
+            open_authenticator(settings, database, vault.audit) as authenticator,
             run_service(
                 database,
                 vault,
@@ -81,7 +82,7 @@ async def run_service(
     reveal_needs_reason: bool = False,
 ) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
-    pool = await Pool.open(database_url)
+    pool = await database.pool()
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
     service = Service(
@@ -94,7 +95,7 @@ async def run_service(
         trusted_proxies=trusted_proxies,
         reveal_needs_reason=reveal_needs_reason,
     )
-    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget)
+    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget, authenticator.vouch)
     feed.start()
     service.audit.start()
     try:
@@ -104,10 +105,9 @@ async def run_service(
         await service.audit.stop()
         await feed.stop()
         await queue.close()
-        await pool.close()
 
 
-def make_app(service: Service, settings: Settings | None = None) -> Starlette:
+def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
     """The application around a service; without settings, for callers of its own origin and with any document.
 
     Raises SettingsError if the file of trusted documents is not what it should be.
@@ -117,12 +117,15 @@ def make_app(service: Service, settings: Settings | None = None) -> Starlette:
     open_for = open_context(service)
     oidc = settings.oidc if settings else None
     flow = None if oidc is None or oidc.client_id is None else CodeFlow(oidc)
-    endpoint = GraphQLEndpoint(schema, open_for, None, _STATIC / "graphiql.html", trust, service.lines)
+    allowed = allow_introspection(settings.introspection if settings else "authenticated")
+    asked = Asked()
+    page = _STATIC / "graphiql.html"
+    endpoint = GraphQLEndpoint(schema, open_for, allowed, page, trust, service.lines, asked.learn)
     sockets = SocketEndpoint(endpoint.operations, open_for, service.lines, Origins(origins))
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/graphql", endpoint),
-            WebSocketRoute("/graphql", sockets),
+            Route(PATH, endpoint),
+            WebSocketRoute(PATH, sockets),
             Route("/healthz", _alive),
             Route("/readyz", _Readiness(service)),
             Mount("/static", StaticFiles(directory=_STATIC)),
@@ -132,6 +135,7 @@ def make_app(service: Service, settings: Settings | None = None) -> Starlette:
         middleware=[Middleware(Guard), *list_middleware(origins)],
         exception_handlers={HTTPException: answer_http_exception},
     )
+    return Direct(app, service, asked)
 
 
 async def _alive(request: Request) -> JSONResponse:

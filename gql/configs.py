@@ -1,19 +1,24 @@
 """Configs: their type, queries and mutations."""
 
+import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 
+from db import config_lists
 from db import configs as rules
 from db.history import PastValue
+from db.integrations import IntegrationRow
 from db.limits import Problems, identifier
+from db.organizations import OrganizationRow
 from db.policy import permits
 from db.stored import StoredConfig
 from gql.arguments import After, First, Id, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigOrder, ConfigScope, ConfigType, ScopeFilter
+from gql.following import Follow, followed
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
 from gql.permissions import MayReveal
@@ -30,6 +35,18 @@ class ConfigVersion:
     changed_at: datetime = strawberry.field(description="When this version was written.")
     changed_by: str = strawberry.field(description="Who wrote this version.")
     reason: str | None = strawberry.field(description="Why it is no longer the current one.")
+
+
+_INTEGRATION: Final[Follow["Config", uuid.UUID, IntegrationRow | None, Integration]] = Follow(
+    lambda config: config.row.integration_id,
+    lambda loaders: loaders.integration,
+    lambda row: None if row is None else show_integration(row),
+)
+_ORGANIZATION: Final[Follow["Config", uuid.UUID, OrganizationRow | None, Organization]] = Follow(
+    lambda config: config.row.organization_id,
+    lambda loaders: loaders.organization,
+    lambda row: None if row is None else show_organization(row),
+)
 
 
 @strawberry.type(description="One stored value.")
@@ -88,20 +105,16 @@ class Config:
         return ConfigScope.GLOBAL if self.row.organization_id is None else ConfigScope.ORGANIZATION
 
     @strawberry.field(description="Its organization; null for a global one.")
+    @followed(_ORGANIZATION)
     async def organization(self, info: GraphQLInfo) -> Organization | None:
         """Its organization."""
-        if self.row.organization_id is None:
-            return None
-        found = await info.context.loaders.organization.load(self.row.organization_id)
-        return None if found is None else show_organization(found)
+        return await _ORGANIZATION.load(self, info)
 
     @strawberry.field(description="Null for a standalone config, and for one whose integration is deleted.")
+    @followed(_INTEGRATION)
     async def integration(self, info: GraphQLInfo) -> Integration | None:
         """Its integration."""
-        if self.row.integration_id is None:
-            return None
-        found = await info.context.loaders.integration.load(self.row.integration_id)
-        return None if found is None else show_integration(found)
+        return await _INTEGRATION.load(self, info)
 
     @strawberry.field(
         description=(
@@ -180,13 +193,13 @@ class ConfigFilter:
         default=None, description="Only those without an integration, or, if false, only those with one."
     )
 
-    def read(self) -> rules.Filter:
+    def read(self) -> config_lists.Filter:
         """The filter of the rules."""
         problems = Problems()
         organization = problems.optional_id(self.organization_id, "filter", "organizationId")
         integration = problems.optional_id(self.integration_id, "filter", "integrationId")
         problems.check()
-        return rules.Filter(
+        return config_lists.Filter(
             scope=self.scope or ScopeFilter.ORGANIZATION_AND_GLOBAL,
             organization_id=organization,
             integration_id=integration,
@@ -214,9 +227,9 @@ class ConfigQuery:
         order_by: OrderBy = ConfigOrder.KEY,
     ) -> Connection[Config]:
         """Configs."""
-        wanted = rules.Filter() if filter is None else filter.read()
+        wanted = config_lists.Filter() if filter is None else filter.read()
         async with info.context.read() as session:
-            page = await rules.list_configs(
+            page = await config_lists.list_configs(
                 session, info.context.principal, wanted, page_size(first), after, order_by or ConfigOrder.KEY
             )
         return connect(page, show_config)

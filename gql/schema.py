@@ -16,6 +16,7 @@ from gql.mappings import MappingMutation, MappingQuery
 from gql.organizations import OrganizationMutation, OrganizationQuery
 from gql.overview import OverviewQuery
 from gql.resolving import ResolveQuery
+from gql.root_keys import RootKeyQuery
 from gql.tokens import TokenMutation, TokenQuery
 from gql.viewer import ViewerQuery
 
@@ -31,6 +32,7 @@ class Query(
     MappingQuery,
     OrganizationQuery,
     OverviewQuery,
+    RootKeyQuery,
     ResolveQuery,
     TokenQuery,
     ViewerQuery,

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from db.queue import ring
 from workers.failures import is_passing, name_of
 from workers.slices import FREE
+from workers.standing import SCHEDULE, start_for_waiting
 
 _AT_ONCE: Final = 4
 """Bells for one run at a time, at most: each worker takes as many of them as it can work on."""
@@ -40,6 +41,19 @@ async def look_for_runs(ctx: dict[str, Any]) -> None:
         if not is_passing(error):
             raise RuntimeError(name_of(error)) from None
         _logger.warning("looking for runs failed: %s", name_of(error))
+
+
+async def seal_waiting(ctx: dict[str, Any]) -> None:
+    """Start a SEAL if rows wait for one, and ring for it."""
+    try:
+        run = await start_for_waiting(ctx["database"], ctx["vault"], SCHEDULE)
+        if run is not None:
+            _logger.info("run %s is started by the schedule", run.id)
+            await ring(ctx["redis"], run.id)
+    except Exception as error:  # noqa: BLE001 - told by its type: its text may hold a value
+        if not is_passing(error):
+            raise RuntimeError(name_of(error)) from None
+        _logger.warning("looking for rows to seal failed: %s", name_of(error))
 
 
 _WAITING = text(f"""

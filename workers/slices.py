@@ -69,7 +69,7 @@ async def release(database: Database, owner: uuid.UUID, run_id: uuid.UUID) -> No
 
 
 async def beat(database: Database, held: Slice) -> None:
-    """Say that the owner is alive. Raises Lost."""
+    """Say that the owner is alive. Raises Lost where the slice, or its run, is not ours to work on any more."""
     if not await database.write(lambda session: session.execute(_BEAT, held.key)):
         raise Lost
 
@@ -134,6 +134,7 @@ _RELEASE = text("UPDATE backfill_slices SET claimed_by = NULL WHERE run_id = :ru
 _BEAT = text("""
 UPDATE backfill_slices SET heartbeat_at = clock_timestamp()
 WHERE run_id = :run AND number = :number AND claimed_by = :owner
+    AND (SELECT status FROM backfill_runs WHERE id = :run) IN ('enqueued', 'running')
 """)
 
 _HOLD = text("""

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,8 +19,8 @@ from db.errors import Unauthenticated
 from db.tokens import (
     NewToken,
     create_token,
+    find_admin_token,
     generate_token,
-    has_admin_token,
     hash_token,
     replace_admin_token,
     revoke_token,
@@ -71,11 +72,11 @@ async def test_a_new_admin_token_replaces_the_old_one(database, transact) -> Non
     """At most one admin token holds: the one that was set last."""
     first, second = generate_token(), generate_token()
     async with database.read() as session:
-        assert await has_admin_token(session) is False
+        assert await find_admin_token(session) is None
         await transact(lambda transaction: replace_admin_token(transaction, first))
         assert (await Authenticator().authenticate(session, first)).permissions == frozenset(Permission)
         await transact(lambda transaction: replace_admin_token(transaction, second))
-        assert await has_admin_token(session) is True
+        assert await find_admin_token(session) is True
         assert (await Authenticator().authenticate(session, second)).name == "admin"
         with pytest.raises(Unauthenticated):
             await Authenticator().authenticate(session, first)
@@ -90,15 +91,33 @@ async def test_the_same_admin_token_again_changes_nothing(database, sql, transac
     assert await sql.fetch("SELECT id, secret_hash, permissions, revoked_at FROM tokens") == before
 
 
-async def test_a_start_survives_a_revoked_admin_token(database, transact, admin) -> None:
-    """Setting an admin token that was revoked is no error at start-up: the operator's setting counts."""
-    token = generate_token()
-    await transact(lambda transaction: replace_admin_token(transaction, token))
+async def test_a_revoked_admin_token_stays_revoked(database, transact) -> None:
+    """A start with the same setting does not bring a revoked token back, nor does one after another token was set; and
+    the token that it was to replace is replaced all the same."""
+    leaked, other = generate_token(), generate_token()
+
+    async def start(token: str) -> bool:
+        return await transact(lambda transaction: replace_admin_token(transaction, token))
+
+    async def holds(token: str) -> bool:
+        async with database.read() as session:
+            with suppress(Unauthenticated):
+                return bool(await Authenticator().authenticate(session, token))
+        return False
+
+    assert await start(leaked)
     async with database.read() as session:
-        found = await Authenticator().authenticate(session, token)
-        await transact(lambda transaction: revoke_token(transaction, found.token_id))
-        await transact(lambda transaction: replace_admin_token(transaction, token))
-        await Authenticator().authenticate(session, token)
+        id = (await Authenticator().authenticate(session, leaked)).token_id
+    await transact(lambda transaction: revoke_token(transaction, id))
+    assert not await start(leaked)
+    assert not await holds(leaked)
+    async with database.read() as session:
+        assert await find_admin_token(session) is False
+    assert await start(other)
+    assert await holds(other)
+    assert not await start(leaked)
+    assert not await holds(leaked)
+    assert not await holds(other)
 
 
 async def test_other_tokens_survive_a_new_admin_token(database, transact) -> None:

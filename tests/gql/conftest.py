@@ -6,12 +6,12 @@ tables                     `await tables()`: all that the database holds
 """
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from db.access import Permission, Principal
 from db.authenticator import Authenticator
@@ -20,6 +20,7 @@ from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.embedded import EmbeddedServers
+from db.pool import Pool
 from db.queue import Queue
 from db.sessions import Database
 from db.tokens import generate_token
@@ -147,3 +148,24 @@ def tables(database: Database) -> Callable[[], Awaitable[dict[str, list[str]]]]:
 async def estate(client: ApiClient, prepared_estate: Prepared[dict[str, str]]) -> dict[str, str]:
     """The world of tenancy.txt: the ids of what is in it, and its callers' tokens, by name."""
     return prepared_estate.made
+
+
+@pytest.fixture
+def statements(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every statement that is sent to the database, but for the look-up of the caller, twice a second."""
+    sent: list[str] = []
+    fetch = Pool.fetch
+
+    def note(*arguments: Any) -> None:
+        if "FROM tokens" not in arguments[2]:
+            sent.append(arguments[2])
+
+    async def note_fetch(self: Pool, statement: str, *arguments: object, **options: Any) -> Any:
+        sent.append(statement)
+        return await fetch(self, statement, *arguments, **options)
+
+    monkeypatch.setattr(Pool, "fetch", note_fetch)
+    engine = api.service.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)

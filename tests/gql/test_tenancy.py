@@ -57,6 +57,7 @@ OVERVIEW = (
     "query ($o: ID, $i: ID) { overview(organizationId: $o, integrationId: $i) { integration { name } missing"
     " mapping { entityId } entries { key value source override { id } default { id } } } }"
 )
+ROOT_KEYS = "{ rootKeys { id } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
@@ -112,6 +113,7 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("backfillProgress", "the run"): (WATCH, {"id": at["run"]}),
         ("backfillRun", "the run"): ("BackfillProgress", {"id": at["run"]}),
         ("backfillRuns", "all"): (RUNS, {}),
+        ("rootKeys", "all"): (ROOT_KEYS, {}),
         ("pauseBackfill", "the run"): ("PauseBackfill", {"id": at["run"]}),
         ("resumeBackfill", "the run"): ("ResumeBackfill", {"id": at["run"]}),
         ("cancelBackfill", "the run"): ("CancelBackfill", {"id": at["run"]}),
@@ -201,11 +203,13 @@ async def restore(estate: dict[str, str], database: Database) -> Callable[..., A
 
 
 BEFORE = {
-    "backfillProgress": "UPDATE backfill_runs SET status = 'succeeded'",
-    "startBackfill": "UPDATE backfill_runs SET status = 'succeeded'",
-    "resumeBackfill": "UPDATE backfill_runs SET status = 'paused'",
+    "backfillProgress": ["running", "succeeded"],
+    "startBackfill": ["running", "succeeded"],
+    "resumeBackfill": ["paused"],
 }
-"""What some operations need to find, so that they can succeed at all."""
+"""The states that some operations need the run to have gone through, so that they can succeed at all."""
+
+STEP = text("UPDATE backfill_runs SET status = :status")
 
 
 def judge(answer: Any) -> str:
@@ -220,8 +224,9 @@ def judge(answer: Any) -> str:
 
 async def ask(api: Any, at: dict[str, str], caller: str, row: Row) -> Any:
     """One cell of the table, in a world that is as it was made."""
-    if row.operation in BEFORE:
-        await api.transact(lambda transaction: transaction.session.execute(text(BEFORE[row.operation])))
+    for status in BEFORE.get(row.operation, []):
+        step = {"status": status}
+        await api.transact(lambda transaction, step=step: transaction.session.execute(STEP, step))
     query, variables = asked(at)[row.name]
     answer = await api.client(at[f"{caller} token"]).send(query, **variables)
     await api.service.audit.flush()

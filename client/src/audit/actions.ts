@@ -31,6 +31,8 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   "backfill.seal": "sealed rows",
   "backfill.rotate": "sealed rows under a new key",
   "backfill.verify": "verified rows",
+  "backfill.rewrap": "wrapped keys again",
+  "backfill.certify": "certified what a run proved",
 };
 
 export function describeAction(action: string): string {

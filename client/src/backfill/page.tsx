@@ -5,6 +5,7 @@ import { Empty, Failure, Loading, PageFrame } from "../components/basics";
 import { Quarantine } from "./quarantine";
 import { RunCard } from "./run";
 import { isActive } from "./runs";
+import { RootKeys } from "./root-keys";
 import { RunTable } from "./run-table";
 import { Start } from "./start";
 
@@ -29,7 +30,8 @@ export function BackfillPage(): ReactElement {
             <RunCard key={run.id} run={run} changed={reload} />
           ))}
           {active.length === 0 && <Start runs={over} started={reload} />}
-          <Quarantine key={round} />
+          <Quarantine key={`quarantine ${round}`} />
+          <RootKeys key={`keys ${round}`} />
           <section className="card" aria-label="Earlier runs">
             <div className="card-head">
               <h2>Earlier runs</h2>

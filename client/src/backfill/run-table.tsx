@@ -1,9 +1,11 @@
-import type { ReactElement } from "react";
+import { useState, type ReactElement } from "react";
 import type { RunFragment } from "../api/generated";
-import { Badge, Moment } from "../components/basics";
+import { Badge, Button, Moment } from "../components/basics";
+import { CertificateDialog } from "./certificate";
 import { spell, STATUSES, titleOf } from "./runs";
 
 export function RunTable({ runs }: { runs: readonly RunFragment[] }): ReactElement {
+  const [opened, setOpened] = useState<RunFragment["certificate"]>(null);
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label="Earlier runs, scrolls sideways">
       <table className="small-table" aria-label="Earlier runs">
@@ -29,6 +31,11 @@ export function RunTable({ runs }: { runs: readonly RunFragment[] }): ReactEleme
                 <td>
                   <Badge tone={tone}>{name}</Badge>
                   {run.error !== null && <p className="problem">{run.error}</p>}
+                  {run.certificate && (
+                    <Button look="bare" icon="check" onPress={() => setOpened(run.certificate)}>
+                      Certificate
+                    </Button>
+                  )}
                 </td>
                 <td className="right">{run.processed.toLocaleString()}</td>
                 <td className="right">{run.changed.toLocaleString()}</td>
@@ -40,6 +47,7 @@ export function RunTable({ runs }: { runs: readonly RunFragment[] }): ReactEleme
           })}
         </tbody>
       </table>
+      {opened && <CertificateDialog certificate={opened} close={() => setOpened(null)} />}
     </div>
   );
 }

@@ -5,6 +5,7 @@ export const KINDS: Readonly<Record<BackfillKind, readonly [name: string, what: 
   SEAL: ["Seal", "Seals every secret that older software left in plaintext, and gives every row its schema's type."],
   VERIFY: ["Verify", "Opens every secret again. When all is well, the database itself refuses plaintext secrets from then on."],
   ROTATE: ["Rotate", "Makes new data keys and seals every secret under them."],
+  REWRAP: ["Rewrap", "Wraps all data keys again under the primary root key, and touches no row. After it an old root key can be removed."],
 };
 
 export const STATUSES: Readonly<Record<BackfillStatus, readonly [name: string, tone: Tone]>> = {

@@ -112,8 +112,8 @@ async def test_a_name_of_any_kind(buffer, admin, faults, tamper, name: str) -> N
 
 async def test_a_cancelled_flush_loses_nothing(buffer, admin, faults, tamper) -> None:
     """A flush that is cancelled while it writes leaves its events to the next one, which writes each once."""
-    for _ in range(3_000):
-        buffer.add(admin, Deed("config.resolve", A))
+    for number in range(3_000):
+        buffer.add(admin, Deed("config.resolve", A), Origin(reason=str(number)))
     flushing = asyncio.create_task(buffer.flush())
     while not await tamper("SELECT FROM audit_log LIMIT 1"):
         await asyncio.sleep(0)

@@ -130,7 +130,7 @@ from db.access import Permission, Principal
 from db.audit import AuditBuffer
 from db.crypto.keyring import RootKeyring
 from db.chain import AuditLog
-from db.deeds import Deed
+from db.deeds import Deed, Origin
 from db.sessions import Database
 
 async def main():
@@ -139,7 +139,8 @@ async def main():
     principal = Principal(uuid.uuid4(), "writer", frozenset(Permission))
     while True:
         for number in range(2500):
-            buffer.add(principal, Deed("config.resolve", uuid.UUID(int=number % 40 + 1)))
+            origin = Origin(reason=str(number))
+            buffer.add(principal, Deed("config.resolve", uuid.UUID(int=number % 40 + 1)), origin)
         await buffer.flush()
         print("flushed", flush=True)
 

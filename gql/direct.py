@@ -1,0 +1,185 @@
+"""The direct way: a `resolve` that was asked for before is answered without the rest of the house.
+
+    Direct    before the application: answers what it can at once, and passes on everything else as it came
+    Asked     what the bodies of earlier requests asked for, found by their SHA-256; no body is kept
+
+Whoever asks is looked up, admitted and gated each time, each secret is opened each time, and each answer is on record.
+Whatever is not plainly right is passed on: the application refuses it, or does it, in its own words.
+"""
+
+import hashlib
+import uuid
+import weakref
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from graphql.execution.values import get_argument_values
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from db.access import Principal
+from db.deeds import Origin
+from db.errors import SealError, StrongroomError
+from db.limits import identifier
+from db.snapshot import Snapshot
+from gql.auth import read_bearer
+from gql.context import Service
+from gql.documents import Operation
+from gql.failures import report
+from gql.negotiation import GRAPHQL, JSON, choose_media, is_json
+from gql.operations import Prepared
+from gql.origin import REASON_HEADER, find_client, find_peer, read_reason
+from gql.outlines import Outline
+from gql.replies import Reply, send_reply
+from gql.templates import answer
+
+PATH: Final = "/graphql"
+
+_LONGEST_BODY: Final = 4_096
+_REMEMBERED: Final = 20_000
+_LONGEST_NAME: Final = 255
+
+_PASSED_ON: Final = frozenset((b"origin", b"content-encoding"))
+"""With one of these there is more to decide, or to answer, than is done here."""
+
+_REASON: Final = REASON_HEADER.lower().encode()
+
+
+class _Question(NamedTuple):
+    """What a body asks for. The operation is kept by its document, and as long as that is."""
+
+    operation: weakref.ref[Operation]
+    integration: str
+    organization_id: uuid.UUID
+
+
+class _Call(NamedTuple):
+    """Who calls, from where, and in what form the answer is wanted."""
+
+    principal: Principal
+    origin: Origin
+    media: str
+
+
+class Asked:
+    """What bodies ask for, for the bodies that were seen last. It says nothing of who may ask."""
+
+    def __init__(self) -> None:
+        self._questions: dict[bytes, _Question] = {}
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    def find(self, body: bytes) -> _Question | None:
+        """What a body asks for, if it is known."""
+        return self._questions.get(hashlib.sha256(body).digest()) if len(body) <= _LONGEST_BODY else None
+
+    def learn(self, body: bytes, prepared: Prepared) -> None:
+        """Keep what a body was found to ask for, if it is one `resolve`."""
+        operation = prepared.operation
+        if operation.outline is None or len(body) > _LONGEST_BODY:
+            return
+        question = _read_question(operation, prepared)
+        if question is None:
+            return
+        while len(self._questions) >= _REMEMBERED:
+            del self._questions[next(iter(self._questions))]
+        self._questions[hashlib.sha256(body).digest()] = question
+
+
+class Direct:
+    """An ASGI application before another one, `app`, which `asked` learns from."""
+
+    def __init__(self, app: ASGIApp, service: Service, asked: Asked) -> None:
+        self._app = app
+        self._service = service
+        self._asked = asked
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass it on."""
+        call = self._find_call(scope) if scope["type"] == "http" else None
+        if call is None:
+            await self._app(scope, receive, send)
+            return
+        message = await receive()
+        written = None if message.get("more_body") else await self._answer(call, message.get("body", b""))
+        if written is None:
+            await self._app(scope, _replay(message, receive), send)
+        else:
+            await send_reply(send, Reply(200, written), call.media)
+
+    def _find_call(self, scope: Scope) -> _Call | None:
+        """Who calls, if that is known without asking anybody, and the request is as clients send it."""
+        if scope["method"] != "POST" or scope["path"] != PATH:
+            return None
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        media = choose_media(headers.get(b"accept", b"").decode("latin-1"))
+        if (
+            len(headers) != len(scope["headers"])
+            or not headers.keys().isdisjoint(_PASSED_ON)
+            or not is_json(headers.get(b"content-type", b"").decode("latin-1"))
+            or media not in (JSON, GRAPHQL)
+        ):
+            return None
+        try:
+            credential = read_bearer(headers.get(b"authorization", b"").decode("latin-1"))
+            principal = self._service.authenticator.recall(credential)
+            return principal and _Call(principal, self._find_origin(scope, headers), media)
+        except StrongroomError:
+            return None
+
+    def _find_origin(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Origin:
+        peer = scope["client"][0] if scope["client"] else None
+        trusted = self._service.trusted_proxies
+        if not trusted and _REASON not in headers:
+            return find_peer(peer)
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        given = headers.get(_REASON)
+        reason = None if given is None else read_reason(given.decode("latin-1"))
+        return Origin(find_client(peer, [forwarded] if forwarded else [], trusted), reason)
+
+    async def _answer(self, call: _Call, body: bytes) -> bytes | None:
+        question = self._asked.find(body)
+        operation = question and question.operation()
+        if question is None or operation is None or operation.outline is None or self._service.audit.full:
+            return None
+        try:
+            snapshot = await self._service.resolver.load(call.principal, question.integration, question.organization_id)
+        except Exception:  # noqa: BLE001 - the application runs into the same, and says so
+            return None
+        return self._write(call, snapshot, operation.outline)
+
+    def _write(self, call: _Call, snapshot: Snapshot, outline: Outline) -> bytes | None:
+        try:
+            written, deed = answer(snapshot, outline)
+        except (StrongroomError, SealError):
+            return None
+        except Exception as error:  # noqa: BLE001 - the application answers; its place is logged
+            report(error)
+            return None
+        if deed is not None:
+            self._service.audit.add(call.principal, deed, call.origin)
+        return written
+
+
+def _read_question(operation: Operation, prepared: Prepared) -> _Question | None:
+    if operation.outline is None:
+        return None
+    field = operation.outline.field
+    try:
+        given: dict[str, Any] = get_argument_values(field.definition, field.nodes[0], prepared.variables)
+        organization_id = identifier(given["organizationId"], "organizationId")
+    except Exception:  # noqa: BLE001 - whatever does not fit is for the executor to refuse
+        return None
+    integration: str = given["integration"]
+    known = len(integration) <= _LONGEST_NAME
+    return _Question(weakref.ref(operation), integration, organization_id) if known else None
+
+
+def _replay(message: Message, receive: Receive) -> Receive:
+    """What was received already, and then what is still to come."""
+    waiting = [message]
+
+    async def receive_again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return receive_again
