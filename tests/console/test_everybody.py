@@ -30,19 +30,21 @@ async def test_every_page_in_light_and_dark(open_visit, scheme: str, screenshots
     for name, path in PAGES.items():
         await visit.go(path)
         await visit.settle()
-        await visit.check_accessibility()
+        # All but the colours is the same in the dark.
+        await visit.check_accessibility(*(["color-contrast"] if scheme == "dark" else []))
         if screenshots is not None:
             await visit.page.screenshot(path=screenshots / f"{name}-{scheme}.png")
 
 
 async def test_a_narrow_screen(open_visit, screenshots: Path | None) -> None:
-    """On a phone no page is wider than the screen, and axe finds no violation."""
+    """On a phone no page is wider than the screen, and axe finds no violation in the list, the form and the drawer."""
     visit = await open_visit(viewport={"width": 360, "height": 740})
     for name, path in PAGES.items():
         await visit.go(path)
         await visit.settle()
         assert await visit.page.evaluate("document.documentElement.scrollWidth") <= 360, name
-        await visit.check_accessibility()
+        if name in ("configuration", "details", "edit"):
+            await visit.check_accessibility()
         if screenshots is not None and name == "configuration":
             await visit.page.screenshot(path=screenshots / f"{name}-narrow.png")
 
