@@ -23,6 +23,9 @@ from db.sessions import QuickSession
 from db.stored import SchemaField, StoredConfig, stored_record
 from db.values import ConfigType
 
+ORDER: Final = ORDERS[ConfigOrder.KEY]
+"""How it is sorted unless told otherwise."""
+
 
 class ScopeFilter(StrEnum):
     """Which rows a list shows, relative to an organization."""
