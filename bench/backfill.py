@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -25,7 +26,7 @@ from typing import Any, Final
 import psutil
 
 from bench.meanwhile import measure_latencies
-from bench.sealing import Bench, measure_loop, measure_plain, measure_seal, plant
+from bench.sealing import Bench, Measured, measure_loop, measure_plain, measure_seal, plant
 from db.embedded import EmbeddedServers
 
 RESULT: Final = Path(__file__).with_name("results") / "backfill.json"
@@ -60,8 +61,8 @@ def main() -> int:
     return 0 if all(figure["reached"] for figure in figures.values()) else 1
 
 
-async def _measure_rates(bench: Bench, given: argparse.Namespace) -> dict[str, list[float]]:
-    rates: dict[str, list[float]] = {"plain UPDATE": [], "SEAL, 1 worker": [], "SEAL, 2 workers": [], "loop": []}
+async def _measure_rates(bench: Bench, given: argparse.Namespace) -> dict[str, list[Measured]]:
+    rates: dict[str, list[Measured]] = {"plain UPDATE": [], "SEAL, 1 worker": [], "SEAL, 2 workers": [], "loop": []}
     for _ in range(given.rounds):
         rates["plain UPDATE"].append(await measure_plain(bench, given.rows))
         rates["SEAL, 1 worker"].append(await measure_seal(bench, given.rows, workers=1))
@@ -70,11 +71,13 @@ async def _measure_rates(bench: Bench, given: argparse.Namespace) -> dict[str, l
     return rates
 
 
-def _judge(rates: Mapping[str, Sequence[float]], latencies: Mapping[str, Any], waits: int) -> dict[str, dict[str, Any]]:
+def _judge(
+    rates: Mapping[str, Sequence[Measured]], latencies: Mapping[str, Any], waits: int
+) -> dict[str, dict[str, Any]]:
     """Each figure: what it is, what it has to be, and whether it is. Ratios are of one round, and then their median."""
 
     def ratio(one: str, other: str) -> float:
-        return round(median(a / b for a, b in zip(rates[one], rates[other], strict=True)), 2)
+        return round(median(a.rate / b.rate for a, b in zip(rates[one], rates[other], strict=True)), 2)
 
     best = "SEAL, 2 workers"
     found = {
@@ -100,9 +103,14 @@ def _judge(rates: Mapping[str, Sequence[float]], latencies: Mapping[str, Any], w
     }
 
 
-def _show(rates: Mapping[str, Sequence[float]], latencies: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
+def _mid(measured: Sequence[Measured], name: str) -> float:
+    return median(getattr(one, name) for one in measured)
+
+
+def _show(rates: Mapping[str, Sequence[Measured]], latencies: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
+    print(f"{'':20}{'rows/s':>10}{'CPU of a row, µs: server':>28}{'client':>10}")
     for name, found in rates.items():
-        print(f"{name:20}{median(found):12,.0f} rows/s   ({', '.join(f'{rate:,.0f}' for rate in found)})")
+        print(f"{name:20}{_mid(found, 'rate'):10,.0f}{_mid(found, 'server_us'):28.1f}{_mid(found, 'client_us'):10.1f}")
     for name, told in latencies.items():
         for when, found in told.items():
             times = f"p50 {found['p50_ms']:8.2f} ms  p99 {found['p99_ms']:8.2f} ms  of {found['requests']}"
@@ -113,7 +121,7 @@ def _show(rates: Mapping[str, Sequence[float]], latencies: Mapping[str, Any], fi
 
 def _record(
     given: argparse.Namespace,
-    rates: Mapping[str, Sequence[float]],
+    rates: Mapping[str, Sequence[Measured]],
     latencies: Mapping[str, Any],
     waits: int,
     figures: Mapping[str, Any],
@@ -129,7 +137,7 @@ def _record(
         },
         "settings": vars(given),
         "figures": figures,
-        "rowsPerSecond": {name: [round(rate) for rate in found] for name, found in rates.items()},
+        "rates": {name: [asdict(measured) for measured in found] for name, found in rates.items()},
         "latencies": latencies,
         "lockWaitsOver200ms": waits,
     }

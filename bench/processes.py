@@ -75,7 +75,7 @@ def _measure(made: Stage, given: argparse.Namespace) -> dict[str, Any]:
     world = complete(make_world(made.database_url, made.root_keys, 50))
     token = complete(make_token(made, Permission.CONFIG_READ))
     ports = {"one": _serve(made, 1), "two": _serve(made, 2)}
-    asked = {"resolve": [ask_strongroom(question) for question in world.questions], "list": [_ask_list(token)]}
+    asked = {"resolve": [ask_strongroom(question) for question in world.questions], "list": [ask_list(token)]}
     found: dict[str, Any] = {}
     for name, requests in asked.items():
         rounds: dict[str, list[Figures]] = {count: [] for count in ports}
@@ -109,7 +109,8 @@ def _wait_until_listening(running: Running) -> None:
         time.sleep(0.05)
 
 
-def _ask_list(token: str) -> str:
+def ask_list(token: str) -> str:
+    """A page of a hundred configs, uncounted."""
     body = json.dumps({"query": _LIST, "variables": {"first": 100}})
     return (
         "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"

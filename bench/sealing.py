@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
 import asyncpg
+import psutil
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -63,6 +65,38 @@ class Bench:
         return Vault(DataKeys(keyring), LegacyKeys([]), AuditLog(keyring))
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Rows a second by the server's clock, and the processor time of a row: what other load does not change much."""
+
+    rate: float
+    server_us: float
+    client_us: float
+
+
+class Cpu:
+    """The processor time, in seconds, that the server's processes have used since this was made."""
+
+    def __init__(self, bench: Bench) -> None:
+        pid = int((bench.home / "postgres" / "data" / "postmaster.pid").read_text().split("\n")[0])
+        self._server = psutil.Process(pid)
+        self._before = self._used()
+
+    @property
+    def seconds(self) -> float:
+        """Of all backends and helpers, those that have ended included."""
+        return self._used() - self._before
+
+    def _used(self) -> float:
+        own = self._server.cpu_times()
+        found = own.user + own.system + own.children_user + own.children_system
+        for child in self._server.children():
+            with suppress(psutil.Error):
+                times = child.cpu_times()
+                found += times.user + times.system
+        return found
+
+
 @asynccontextmanager
 async def connect(url: str) -> AsyncGenerator[Any]:
     """A raw connection."""
@@ -102,35 +136,39 @@ async def copy_database(bench: Bench) -> AsyncGenerator[str]:
             await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def measure_plain(bench: Bench, rows: int) -> float:
+async def measure_plain(bench: Bench, rows: int) -> Measured:
     """Rows a second of one plain UPDATE."""
     async with copy_database(bench) as name, connect(bench.at(name)) as sql:
         await sql.execute(_MAKE_KEY)
+        cpu = Cpu(bench)
         began = await sql.fetchval("SELECT clock_timestamp()")
         done = await sql.execute(_PLAIN)
         ended = await sql.fetchval("SELECT clock_timestamp()")
         _check(int(done.split()[1]) == rows)
-    return rows / (ended - began).total_seconds()
+        used = cpu.seconds
+    return Measured(rows / (ended - began).total_seconds(), used / rows * 1e6, 0)
 
 
-async def measure_seal(bench: Bench, rows: int, workers: int) -> float:
+async def measure_seal(bench: Bench, rows: int, workers: int) -> Measured:
     """Rows a second of a run, by its own times; the workers are there before it is."""
     async with copy_database(bench) as name, connect(bench.at(name)) as sql:
-        with start_workers(bench, name, workers):
+        with start_workers(bench, name, workers) as processes:
             await wait_for_workers(sql, workers)
+            cpu, before = Cpu(bench), _used_by(processes)
             await start_run(bench, name)
             seconds = await wait_for_end(sql)
+            server, client = cpu.seconds, _used_by(processes) - before
         sealed = await sql.fetchval("SELECT count(*) FROM configs WHERE octet_length(sealed) = $1", _SEALED_BYTES)
         _check(sealed == rows)
-    return rows / seconds
+    return Measured(rows / seconds, server / rows * 1e6, client / rows * 1e6)
 
 
-async def measure_loop(bench: Bench, rows: int) -> float:
+async def measure_loop(bench: Bench, rows: int) -> Measured:
     """Rows a second of the replaced software's migration: one transaction, one UPDATE a row, Fernet."""
     fernet = Fernet(Fernet.generate_key())
-    engine = None
     async with copy_database(bench) as name, connect(bench.at(name)) as sql:
         engine = create_async_engine(sqlalchemy_url(bench.at(name)), poolclass=NullPool)
+        cpu, before = Cpu(bench), time.process_time()
         began = await sql.fetchval("SELECT clock_timestamp()")
         async with engine.begin() as connection:
             found = await connection.execute(text("SELECT id, value FROM copy LIMIT :rows"), {"rows": rows})
@@ -138,8 +176,9 @@ async def measure_loop(bench: Bench, rows: int) -> float:
                 token = base64.b64encode(fernet.encrypt(row.value["value"].encode())).decode()
                 await connection.execute(_LOOP, {"id": row.id, "value": json.dumps({"value": token})})
         ended = await sql.fetchval("SELECT clock_timestamp()")
+        server, client = cpu.seconds, time.process_time() - before
         await engine.dispose()
-    return rows / (ended - began).total_seconds()
+    return Measured(rows / (ended - began).total_seconds(), server / rows * 1e6, client / rows * 1e6)
 
 
 @contextmanager
@@ -187,6 +226,11 @@ async def wait_for_end(sql: Any) -> float:
             _check(row["status"] == "succeeded")
             return float(row["took"].total_seconds())
         await asyncio.sleep(0.1)
+
+
+def _used_by(processes: Sequence[subprocess.Popen[bytes]]) -> float:
+    times = [psutil.Process(process.pid).cpu_times() for process in processes]
+    return sum(one.user + one.system for one in times)
 
 
 def _check(right: bool) -> None:

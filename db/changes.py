@@ -36,6 +36,7 @@ class ChangeFeed:
         database_url: str,
         snapshots: Snapshots,
         forget_tokens: Callable[[], None],
+        *,
         vouch_for_tokens: Callable[[float], None] | None = None,
     ) -> None:
         self._url = asyncpg_dsn(database_url)

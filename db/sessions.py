@@ -40,6 +40,9 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 class ReadSession:
     """Statements that change nothing."""
 
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection: AsyncConnection | None = connection
+
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
         return (await self._run(statement, parameters)).all()
@@ -53,7 +56,14 @@ class ReadSession:
         return (await self._run(statement, parameters)).scalar()
 
     async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        raise NotImplementedError
+        return await self.connection.execute(statement, parameters)
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """What the statements run on."""
+        if self._connection is None:
+            raise AssertionError("there is no connection yet")
+        return self._connection
 
 
 class QuickSession(ReadSession):
@@ -78,33 +88,23 @@ class QuickSession(ReadSession):
     async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         if self._connection is None:
             self._connection = await self._reader.connect()
-        return await self._connection.execute(statement, parameters)
+        return await super()._run(statement, parameters)
 
 
-class ConnectedSession(ReadSession):
-    """Statements on one connection."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
-    async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        return await self._connection.execute(statement, parameters)
-
-
-class SteadySession(ConnectedSession):
+class SteadySession(ReadSession):
     """Statements that change nothing and all see the same moment."""
 
     async def stream(self, statement: Executable, parameters: Parameters | None = None) -> AsyncGenerator[Row[Any]]:
         """The rows of a statement one after the other: never are many of them in memory."""
         options = {"yield_per": _STREAMED}
-        async with self._connection.stream(statement, parameters, execution_options=options) as result:
+        async with self.connection.stream(statement, parameters, execution_options=options) as result:
             # In batches: SQLAlchemy makes a greenlet for each step, which costs more than the row.
             async for rows in result.partitions():
                 for row in rows:
                     yield row
 
 
-class WriteSession(ConnectedSession):
+class WriteSession(ReadSession):
     """One transaction. It commits when the work that it was opened for returns."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -116,7 +116,7 @@ class WriteSession(ConnectedSession):
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Run a statement; the number of rows that it touched."""
-        return (await self._connection.execute(statement, parameters)).rowcount
+        return (await self.connection.execute(statement, parameters)).rowcount
 
     def at_last(self, work: Callable[["WriteSession", list[T]], Awaitable[None]], *items: T) -> None:
         """Do `work`, once, with all items that were given for it, when everything else of the transaction is done."""

@@ -95,7 +95,7 @@ async def run_service(
         trusted_proxies=trusted_proxies,
         reveal_needs_reason=reveal_needs_reason,
     )
-    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget, authenticator.vouch)
+    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget, vouch_for_tokens=authenticator.vouch)
     feed.start()
     service.audit.start()
     try:

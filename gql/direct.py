@@ -100,10 +100,14 @@ class Direct:
         if call is None:
             await self._app(scope, receive, send)
             return
-        message = await receive()
-        written = None if message.get("more_body") else await self._answer(call, message.get("body", b""))
+        messages = await _receive(receive)
+        whole = not messages[-1].get("more_body")
+        body = (
+            messages[0].get("body", b"") if len(messages) == 1 else b"".join(part.get("body", b"") for part in messages)
+        )
+        written = await self._answer(call, body) if whole else None
         if written is None:
-            await self._app(scope, _replay(message, receive), send)
+            await self._app(scope, _replay(messages, receive), send)
         else:
             await send_reply(send, Reply(200, written), call.media)
 
@@ -175,9 +179,19 @@ def _read_question(operation: Operation, prepared: Prepared) -> _Question | None
     return _Question(weakref.ref(operation), integration, organization_id) if known else None
 
 
-def _replay(message: Message, receive: Receive) -> Receive:
+async def _receive(receive: Receive) -> list[Message]:
+    """A body's messages: all of them, or as many as show that it is too long to be known."""
+    messages = [await receive()]
+    length = len(messages[0].get("body", b""))
+    while messages[-1].get("more_body") and length <= _LONGEST_BODY:
+        messages.append(await receive())
+        length += len(messages[-1].get("body", b""))
+    return messages
+
+
+def _replay(messages: list[Message], receive: Receive) -> Receive:
     """What was received already, and then what is still to come."""
-    waiting = [message]
+    waiting = messages[::-1]
 
     async def receive_again() -> Message:
         return waiting.pop() if waiting else await receive()

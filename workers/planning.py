@@ -11,10 +11,11 @@ from db.models import BackfillRun, BackfillSlice
 from db.sessions import Database, WriteSession
 from db.vault import Vault
 from workers.ownership import own
+from workers.slices import in_index_order
 from workers.tasks import Run, Source, Task
 
 SLICE_ROWS: Final = 10_000
-"""Rows of a slice, at most. Each worker has two at a time: with larger ones, one would take a run that two could share."""
+"""Rows of a slice, at most. A worker has two at a time: with larger ones, one would take a run that two could share."""
 
 
 class Planned(Enum):
@@ -57,7 +58,8 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
     if last is not None and last.upper is None:
         return True
     lower = None if last is None else last.upper
-    found = await session.first(_next(task.candidates(source, run), source, lower))
+    async with in_index_order(session):
+        found = await session.first(_next(task.candidates(source, run), source, lower))
     assert found is not None  # noqa: S101 - an aggregate has a row
     rows, edge = found.rows, found.edge
     is_last = rows <= SLICE_ROWS

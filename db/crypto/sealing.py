@@ -102,21 +102,25 @@ class DataKey:
     def opener(self, place: Place, sealed: bytes) -> Callable[[], bytes]:
         """What opens one sealed value, as often as it is called: each time anew, since no plaintext is kept.
 
-        It returns the value's JSON text, and raises SealError, with one text, for what does not open.
+        It returns the value's JSON text. SealError, with one text, for whatever `open` does not open, and for a number
+        that is too large for a float, which `open` knows.
         """
         if not sealed.startswith(self._header) or len(sealed) < _SHORTEST:
             raise SealError
-        decrypt, bound = self._cipher.decrypt, self.associated_data(place)
+        try:
+            decrypt, bound = self._cipher.decrypt, self.associated_data(place)
+        except ValueError:
+            raise SealError from None
         nonce, body = sealed[_NONCE_AT:_BODY_AT], sealed[_BODY_AT:]
 
         def open_text() -> bytes:
             try:
                 text = decrypt(nonce, body, bound)
                 orjson.loads(text)
+                if len(text.strip()) == len(text):
+                    return text
             except (InvalidTag, ValueError):
                 pass  # Raised below, outside: what is caught here may hold the plaintext.
-            else:
-                return text
             raise SealError
 
         return open_text

@@ -5,6 +5,7 @@ import hmac
 import re
 import uuid
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -156,6 +157,33 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered(database,
         assert authenticator.recall(token) is None
         with pytest.raises(Unauthenticated):
             await authenticator.authenticate(session, token)
+
+
+async def test_a_token_is_remembered_for_as_long_as_the_feed_is_heard(database, transact, monkeypatch) -> None:
+    """Half a second after its look-up, or after the change feed was heard of for the last time, a token is looked up
+    again; a person, of whom the feed knows nothing, half a second after the look-up in any case."""
+    now = [100.0]
+    _, token = await transact(lambda transaction: create_token(transaction, NewToken("x", ["config:read"])))
+    authenticator = Authenticator()
+    async with database.read() as session:
+        with monkeypatch.context() as patch:
+            patch.setattr(signing_in.time, "monotonic", lambda: 100.0)
+            found = await authenticator.authenticate(session, token)
+    monkeypatch.setattr(signing_in.time, "monotonic", lambda: now[0])
+    now[0] = 100.5
+    assert authenticator.recall(token) is found
+    now[0] = 100.51
+    assert authenticator.recall(token) is None
+    authenticator.vouch(100.3)
+    assert authenticator.recall(token) is found
+    authenticator.vouch(100.1)
+    now[0] = 100.8
+    assert authenticator.recall(token) is found
+    now[0] = 100.81
+    assert authenticator.recall(token) is None
+    authenticator.vouch(100.8)
+    authenticator._known[hash_token(token)] = (100.3, replace(found, is_person=True))
+    assert authenticator.recall(token) is None
 
 
 async def test_what_is_remembered_is_bounded(database, transact, monkeypatch: pytest.MonkeyPatch) -> None:

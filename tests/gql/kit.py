@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 from graphql import OperationDefinitionNode, parse, print_ast
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from db.access import Permission, Principal
 from db.tokens import NewToken, create_token, replace_admin_token
@@ -84,7 +84,7 @@ class ApiClient:
 class Api:
     """The application and what a test does with it."""
 
-    def __init__(self, app: Starlette, service: Service, admin: Principal) -> None:
+    def __init__(self, app: ASGIApp, service: Service, admin: Principal) -> None:
         self.app = app
         self.service = service
         self._admin = admin

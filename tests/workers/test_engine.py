@@ -11,12 +11,10 @@ from db.errors import Conflict
 from db.models import BackfillKind, BackfillStatus
 from db.runs import cancel_backfill, pause_backfill, resume_backfill, start_backfill
 from tests.workers.kit import assert_sealed_once, plant_secrets
-from workers import planning
 from workers.engine import Engine
-from workers.pacing import Pace
 from workers.seal import Seal
 from workers.slices import Lost, Position, claim, hold
-from workers.tasks import Batch, Counts, Run
+from workers.tasks import Batch, Counts
 
 SEAL = BackfillKind.SEAL
 
@@ -36,11 +34,6 @@ class Fragile(Seal):
         if self.bad is None or self.bad.intersection(batch.ids):
             raise self.error
         return await super().work(batch)
-
-
-@pytest.fixture
-def small_slices(monkeypatch):
-    monkeypatch.setattr(planning, "SLICE_ROWS", 100)
 
 
 async def ids_of(sql: Any) -> list[uuid.UUID]:
@@ -275,104 +268,6 @@ async def test_batches_have_the_size_that_is_set(transact, sql, database, vault)
     assert task.sizes == [100, 100, 100]
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "rate", "sizes"),
-    [
-        (None, None, [200, 400, 800, 1_600, 3_200, 400, 50]),
-        (10_000, None, [10_000] * 7),
-        (None, 200, [50, 50, 50, 50, 50, 10, 10]),
-        (None, 1, [1] * 7),
-    ],
-)
-def test_batches_grow_while_they_are_quick(batch_size, rate, sizes):
-    """Unless set, a batch doubles while it is quick and shrinks at once when it is slow; a rate bounds it."""
-    pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, batch_size, rate, True, "somebody", None))
-    found = []
-    for seconds in (0.001, 0.001, 0.001, 0.001, 1, 1, 1):
-        found.append(pace.size)
-        pace.succeed(seconds, pace.size)
-    assert found == sizes
-
-
-def test_batches_do_not_shrink_for_a_server_whose_every_answer_is_slow():
-    """What a batch of no rows takes is not the rows' fault: they get half of the time, and no ever smaller batches."""
-    pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, None, None, True, "somebody", None))
-    for _ in range(20):
-        pace.succeed(0.3 + pace.size * 0.0001, pace.size, overhead=0.3)
-    assert pace.size == pytest.approx(400, rel=0.05)
-    for _ in range(20):
-        pace.succeed(0.01 + pace.size * 0.001, pace.size, overhead=0.01)
-    assert pace.size == pytest.approx(70, rel=0.05)
-
-
 async def test_an_unknown_run_is_nothing(engine):
     """A job for a run that is not there ends."""
     assert await engine.work(uuid.uuid4()) is False
-
-
-async def test_planning_goes_on_where_it_stopped(small_slices, transact, see, sql, database, vault):
-    """A plan that takes longer than a shift is cut in several jobs, each re-enqueued, and once prepared is enough."""
-
-    class Prepared(Seal):
-        times = 0
-
-        async def prepare(self, database: Any, vault: Any, run: Run) -> None:
-            self.times += 1
-
-    await plant_secrets(sql, 450)
-    run = await transact(lambda t: start_backfill(t, SEAL, batch_size=30))
-    task = Prepared()
-    engine = Engine(database, vault, {SEAL: task}, shift=0)
-    totals = []
-    while not await sql.fetchval("SELECT planned FROM backfill_runs"):
-        assert await engine.work(run.id) is True
-        totals.append((await see(run.id)).total)
-    assert (totals, task.times) == ([100, 200, 300, 400, 450], 1)
-    slices = await sql.fetch("SELECT lower, upper, total FROM backfill_slices ORDER BY number")
-    assert [row["lower"] for row in slices] == [None, *(row["upper"] for row in slices[:-1])]
-    assert [row["total"] for row in slices] == [100, 100, 100, 100, 50]
-    assert slices[-1]["upper"] is None
-    for _ in range(200):
-        if not await engine.work(run.id):
-            break
-    assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
-    await assert_sealed_once(database, vault, 450)
-
-
-async def test_two_workers_plan_at_once(small_slices, transact, sql, database, vault, see):
-    """Of two workers that find a run without a plan one makes it; the other leaves it to that one."""
-    await plant_secrets(sql, 250)
-    run = await transact(lambda t: start_backfill(t, SEAL))
-    engines = [Engine(database, vault) for _ in range(3)]
-    await asyncio.gather(*(engine.work(run.id) for engine in engines))
-    while await engines[0].work(run.id):
-        pass
-    assert await sql.fetchval("SELECT count(*) FROM backfill_slices WHERE source = 'configs'") == 3
-    assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
-
-
-async def test_rows_that_come_while_a_run_is_planned_are_done(small_slices, transact, sql, database, vault, see):
-    """The last slice is open at its end: what is written after the plan belongs to it."""
-    await plant_secrets(sql, 150)
-    run = await transact(lambda t: start_backfill(t, SEAL))
-    engine = Engine(database, vault, shift=0)
-    await engine.work(run.id)
-    await plant_more(sql, 7)
-    while await engine.work(run.id):
-        pass
-    assert (await see(run.id)).processed == 157
-    await assert_sealed_once(database, vault, 157)
-
-
-async def plant_more(sql: Any, count: int) -> None:
-    """Rows whose ids come after all others."""
-    await sql.execute(
-        """
-        INSERT INTO configs (id, key, value, config_type, updated_by)
-        SELECT id, 'more' || id, jsonb_build_object('value', id::text), 'secret', 'test'
-        FROM (
-            SELECT ('ffffffff-ffff-4fff-bfff-' || lpad(g::text, 12, '0'))::uuid AS id FROM generate_series(1, $1::int) g
-        ) AS ids
-        """,
-        count,
-    )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from db.errors import Conflict
 from workers.scrub.places import connect
 
-_ROUNDS: Final = 10
+_ROUNDS: Final = 3
 _TRIES: Final = 100
 _PAUSE: Final = 0.05
 

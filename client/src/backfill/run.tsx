@@ -35,6 +35,7 @@ export function RunCard({ run: begun, changed }: { run: RunFragment; changed: ()
       </div>
       {error && <Failure error={error} retry={() => again()} />}
       <Progress run={run} />
+      {run.throttledBy !== null && <Notice tone="warning">The workers hold back: {run.throttledBy}.</Notice>}
       <dl className="figures">
         <Figure name="Looked at" value={`${run.processed.toLocaleString()} of ${run.total.toLocaleString()}`} />
         <Figure name={run.dryRun ? "Would change" : "Changed"} value={run.changed.toLocaleString()} />
@@ -70,8 +71,7 @@ function Figure({ name, value }: { name: string; value: string }): ReactElement 
 }
 
 function timeLeft(run: RunFragment): string {
-  if (run.status !== "RUNNING" || !run.rowsPerSecond || run.total === 0) return "–";
-  return `about ${spell((run.total - run.processed) / run.rowsPerSecond)}`;
+  return run.status !== "RUNNING" || run.secondsLeft === null ? "–" : `about ${spell(run.secondsLeft)}`;
 }
 
 function Controls({ run, changed }: { run: RunFragment; changed: (run: RunFragment) => void }): ReactElement {

@@ -24,6 +24,7 @@ from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.embedded import EmbeddedPostgres
+from db.errors import Conflict
 from db.models import BackfillKind
 from db.runs import find_run, start_backfill
 from db.sessions import Database
@@ -32,6 +33,7 @@ from db.upgrade import upgrade
 from db.values import ConfigType
 from db.vault import Opened, Transaction, Vault, open_rows
 from workers.engine import Engine
+from workers.scrub.wal import remove_wal
 
 ROOT = Path(__file__).resolve().parents[3]
 LEGACY_KEY = Fernet.generate_key()
@@ -215,6 +217,18 @@ async def test_nothing_planted_is_left(home: Path, server: EmbeddedPostgres, vau
         "past": "WRITTEN",
     }
     await look(server.database_url)
+
+
+async def test_wal_that_somebody_holds_is_told_of(server: EmbeddedPostgres) -> None:
+    """A replication slot keeps files of the log: that is a conflict, and the server's settings are as they were."""
+    sql = await asyncpg.connect(server.database_url)
+    await sql.execute("SELECT pg_create_physical_replication_slot('held', true)")
+    with pytest.raises(Conflict, match="a replication slot"):
+        await remove_wal(server.database_url)
+    await sql.execute("SELECT pg_drop_replication_slot('held')")
+    assert await remove_wal(server.database_url) > 0
+    assert await sql.fetchval("SELECT count(*) FROM pg_file_settings WHERE name = 'wal_recycle'") == 0
+    await sql.close()
 
 
 async def look(url: str) -> None:
