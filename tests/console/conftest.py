@@ -5,6 +5,7 @@ visit       a browser's window, signed in as the admin; a fault in it fails the 
 open_visit  more of them: other tokens, sizes, languages and zones
 """
 
+import inspect
 import os
 import shutil
 import tempfile
@@ -30,7 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All of these tests share what the session's loop has, and so one process."""
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            if inspect.iscoroutinefunction(getattr(item, "function", None)):
+                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
             item.add_marker(pytest.mark.xdist_group("console"))
 
 

@@ -111,7 +111,9 @@ export function Picker({ label, none, fixed = [], value, change, find, nameOf }:
     // eslint-disable-next-line react-hooks/exhaustive-deps -- as above
   }, [text, chosen, client]);
 
-  const shown = text === "" || text === chosen?.name ? [{ id: "", name: none }, ...fixed, ...found] : found;
+  // What was found before is narrowed at once, so that nothing moves under the pointer when the answer comes.
+  const fits = found.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
+  const shown = text === "" || text === chosen?.name ? [{ id: "", name: none }, ...fixed, ...found] : fits;
   return (
     <ComboBox
       className="field"

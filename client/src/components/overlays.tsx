@@ -15,7 +15,8 @@ export function Overlay({ title, close, kind, alert = false, children }: Overlay
   return (
     <ModalOverlay
       isOpen
-      isDismissable={!alert}
+      // A press beside a dialog would lose what was typed into it.
+      isDismissable={kind === "drawer"}
       onOpenChange={(open) => {
         if (!open) close();
       }}
