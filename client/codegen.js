@@ -1,9 +1,12 @@
-// Writes src/api/generated.ts from ../schema.graphql and the operations in src/**/*.graphql, by graphql-codegen's engine.
-// `--check` writes nothing and fails where the file differs.
+// Writes src/api/generated.ts from ../schema.graphql and the operations in src/**/*.graphql, by graphql-codegen's engine,
+// and public/operations.json: the texts that urql sends for them, by SHA-256, which the API trusts.
+// `--check` writes nothing and fails where a file differs.
+import { createHash } from "node:crypto";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { codegen } from "@graphql-codegen/core";
 import * as documentPlugin from "@graphql-codegen/typed-document-node";
 import * as operationsPlugin from "@graphql-codegen/typescript-operations";
+import { createRequest, formatDocument, stringifyDocument } from "@urql/core";
 import { parse } from "graphql";
 
 const filename = "src/api/generated.ts";
@@ -31,11 +34,23 @@ const output = await codegen({
 });
 const text = `// Written by \`npm run codegen\` from ../schema.graphql. Not by hand.\n/* eslint-disable */\n${output}`;
 
-if (process.argv.includes("--check")) {
-  if (readFileSync(filename, "utf8") !== text) {
-    console.error(`${filename} is not what the schema and the operations make: run \`npm run codegen\``);
+function keep(path, wanted) {
+  if (!process.argv.includes("--check")) {
+    writeFileSync(path, wanted);
+  } else if (readFileSync(path, "utf8") !== wanted) {
+    console.error(`${path} is not what the schema and the operations make: run \`npm run codegen\``);
     process.exit(1);
   }
-} else {
-  writeFileSync(filename, text);
 }
+
+keep(filename, text);
+
+// With a cache urql asks for __typename, too; plaintext is asked for without one.
+const sent = ["{ __typename }"];
+for (const [name, document] of Object.entries(await import(`./${filename}`))) {
+  if (!name.endsWith("Document")) continue;
+  const { query } = createRequest(document, {});
+  sent.push(stringifyDocument(query), stringifyDocument(formatDocument(query)));
+}
+const listed = sent.map((query) => [createHash("sha256").update(query).digest("hex"), query]).sort();
+keep("public/operations.json", `${JSON.stringify(Object.fromEntries(listed), null, 1)}\n`);

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Final
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 from db.errors import Unauthenticated, Unavailable
@@ -19,6 +20,7 @@ from db.oidc import Oidc, looks_like_jwt
 _AT_ONCE: Final = 8
 """Requests to the provider at a time: whoever invents codes must not make this service knock harder."""
 
+_ILL: Final = 500
 _FAILURES: Final = (OSError, ValueError, HTTPException, RecursionError)
 
 
@@ -72,11 +74,15 @@ class CodeFlow:
         async with self._gate:
             try:
                 found = await asyncio.to_thread(fetch_json, endpoint, {**form, "client_id": self._oidc.client_id or ""})
+                failure = None
+            except HTTPError as error:
+                # The provider's word on a code or a refresh token that is worth nothing, unless it is ill itself.
+                found, failure = {}, Unauthenticated() if error.code < _ILL else _unreachable()
             except _FAILURES:
-                found = None
-        if found is None:
-            # Outside of the handler: the error's text may repeat what was sent.
-            raise Unauthenticated
+                found, failure = {}, _unreachable()
+        if failure is not None:
+            # Outside of the handlers: an error's text may repeat what was sent.
+            raise failure
         tokens = (found.get("access_token"), found.get("id_token"))
         refresh_token = found.get("refresh_token")
         return Granted(
@@ -94,6 +100,10 @@ class CodeFlow:
             except _FAILURES:
                 url = None
         if url is None:
-            raise Unavailable("the service cannot reach its sign-in provider")
+            raise _unreachable()
         self._endpoints[endpoint] = (time.monotonic(), url)
         return url
+
+
+def _unreachable() -> Unavailable:
+    return Unavailable("the service cannot reach its sign-in provider")

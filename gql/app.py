@@ -28,7 +28,7 @@ from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
-from gql.console import CONSOLE, list_console_routes
+from gql.console import CONSOLE, list_console_routes, trust_console
 from gql.console_sign_in import list_sign_in_routes
 from gql.context import Service, open_context
 from gql.direct import PATH, Asked, Direct
@@ -113,7 +113,7 @@ def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
     Raises SettingsError if the file of trusted documents is not what it should be.
     """
     origins = settings.cors_origins if settings else ()
-    trust = read_trust(settings) if settings else Trust()
+    trust = trust_console(read_trust(settings)) if settings else Trust()
     open_for = open_context(service)
     oidc = settings.oidc if settings else None
     flow = None if oidc is None or oidc.client_id is None else CodeFlow(oidc)

@@ -5,6 +5,7 @@ change with their content; the page does not, and is never kept.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,9 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
+
+from gql.manifests import read_manifest
+from gql.trusted import Trust
 
 CONSOLE: Final = Path(__file__).parent.parent / "client" / "dist"
 
@@ -54,6 +58,14 @@ def list_console_routes(built: Path) -> list[BaseRoute]:
         Route("/console", page.answer, methods=["GET", "HEAD"]),
         Route("/console/{path:path}", page.answer, methods=["GET", "HEAD"]),
     ]
+
+
+def trust_console(trust: Trust, built: Path = CONSOLE) -> Trust:
+    """The same trust, and the console's own operations. Raises SettingsError if their list is spoilt."""
+    operations = built / "operations.json"
+    if trust.mode == "off" or not operations.is_file():
+        return trust
+    return replace(trust, listed={**read_manifest(operations), **trust.listed})
 
 
 class _Page:

@@ -5,6 +5,7 @@ visit       a browser's window, signed in as the admin; a fault in it fails the 
 open_visit  more of them: other tokens, sizes, languages and zones
 """
 
+import base64
 import inspect
 import os
 import shutil
@@ -59,7 +60,9 @@ def provider() -> Iterator[Provider]:
 def service(built: Path, browser_files: tuple[Path, Path], provider: Provider) -> Iterator[Service]:
     """A running demo; when the session ends, no process of it is left."""
     folder = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp"))
-    demo = Demo(folder / "home", {"STRONGROOM_REVEAL_REASON": "required", **provider.settings})
+    keys = ",".join(f"{name}:{base64.b64encode(os.urandom(32)).decode()}" for name in ("root-2", "root-1"))
+    settings = {"STRONGROOM_REVEAL_REASON": "required", "STRONGROOM_ROOT_KEYS": keys, **provider.settings}
+    demo = Demo(folder / "home", settings)
     try:
         yield Service(demo.wait_until_ready())
         assert demo.stop() == 0

@@ -32,6 +32,7 @@ async def test_a_run_from_its_rehearsal_to_its_end(visit: Visit) -> None:
     await page.get_by_role("alertdialog").get_by_role("button", name="Cancel the run").click()
     runs = page.get_by_role("table", name="Earlier runs")
     await expect(runs.get_by_text("Cancelled")).to_be_visible()
+    await page.get_by_label("Rows a second, at most").fill("")
     await page.get_by_role("button", name="Start a dry run").click()
     await page.get_by_role("button", name="Start for good").click()
     await expect(runs.get_by_role("row").nth(1)).to_contain_text(re.compile("^SealNov|^Seal.*Succeeded"))

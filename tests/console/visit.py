@@ -1,12 +1,17 @@
 """A visit: one window of a browser, and what went wrong in it."""
 
+import asyncio
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import ROOT, Demo
+
+OPERATIONS = set(json.loads((ROOT / "client" / "public" / "operations.json").read_text()).values())
+"""What the API trusts the console to send, where it trusts nothing else."""
 
 
 class Service:
@@ -20,6 +25,15 @@ class Service:
     def run(self, query: str, **variables: Any) -> dict[str, Any]:
         """Send an operation as the admin; its data."""
         return self.demo.run(query, **variables)
+
+    async def finish(self, kind: str) -> None:
+        """Run a backfill to its end."""
+        start = "mutation ($i: StartBackfillInput!) { startBackfill(input: $i) { run { id } } }"
+        id = self.run(start, i={"kind": kind})["startBackfill"]["run"]["id"]
+        query = "query ($id: ID!) { backfillRun(id: $id) { status } }"
+        async with asyncio.timeout(30):
+            while self.run(query, id=id)["backfillRun"]["status"] != "SUCCEEDED":
+                await asyncio.sleep(0.1)
 
     def make_token(self, *permissions: str, **limits: Any) -> str:
         """A token of these permissions."""
@@ -107,6 +121,10 @@ class Visit:
     def _watch(self, request: Request) -> None:
         if not request.url.startswith((f"{self.service.origin}/", "data:", "blob:")):
             self._note(f"request: {request.url}")
+        if request.url.endswith("/graphql") and request.method == "POST":
+            query = json.loads(request.post_data or "{}").get("query")
+            if query not in OPERATIONS:
+                self._note(f"not listed: {query}")
 
     def _note(self, fault: str) -> None:
         if not any(re.search(pattern, fault) for pattern in self._expected):

@@ -10,7 +10,13 @@ import pytest
 from starlette.applications import Starlette
 
 from gql.app import make_app
-from gql.console import list_console_routes
+from gql.console import list_console_routes, trust_console
+from gql.execution import open_schema
+from gql.params import read_params
+from gql.schema import schema
+from gql.trusted import DocumentStore, Trust, hash_text
+
+ROOT = Path(__file__).resolve().parents[2]
 
 VIEWER = "{ viewer { name permissions organizationIds integrationIds expiresAt isPerson revealNeedsReason } }"
 UPDATE = """
@@ -68,6 +74,20 @@ async def test_without_a_built_console(tmp_path: Path) -> None:
         answer = await http.get("/console")
     assert answer.status_code == 404
     assert "not built" in answer.text
+
+
+def test_the_consoles_operations_are_trusted(tmp_path: Path) -> None:
+    """Where only trusted documents run, the console's run too, and each of them fits the schema."""
+    listed = ROOT / "client" / "public"
+    assert trust_console(Trust(), listed).listed == {}
+    trust = trust_console(Trust("only", {hash_text("{ a }"): "{ a }"}), listed)
+    assert "{ a }" in trust.listed.values()
+    assert "{ __typename }" in trust.listed.values()
+    assert trust_console(Trust("only"), tmp_path) == Trust("only")
+    store = DocumentStore(open_schema(schema), trust_console(Trust("only"), listed))
+    assert [
+        text for text in trust.listed.values() if text != "{ a }" and store.find(read_params({"query": text})).errors
+    ] == []
 
 
 async def test_the_viewer(api: Any, client: Any, world: Any) -> None:

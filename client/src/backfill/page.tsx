@@ -7,12 +7,14 @@ import { RunCard } from "./run";
 import { isActive } from "./runs";
 import { RootKeys } from "./root-keys";
 import { RunTable } from "./run-table";
-import { Start } from "./start";
+import { Start, type Wanted } from "./start";
 
 /** Runs: start one, watch it, steer it, and see what it left alone. */
 export function BackfillPage(): ReactElement {
   const [{ data, error }, again] = useQuery({ query: RunsDocument, variables: { first: 20 } });
   const [round, setRound] = useState(0);
+  // Kept here: the form goes away while a run is under way, and what was chosen for the dry run is for the real one, too.
+  const [wanted, setWanted] = useState<Wanted>({ kind: "SEAL", limit: "" });
   const reload = (): void => {
     again({ requestPolicy: "network-only" });
     setRound(round + 1);
@@ -29,7 +31,7 @@ export function BackfillPage(): ReactElement {
           {active.map((run) => (
             <RunCard key={run.id} run={run} changed={reload} />
           ))}
-          {active.length === 0 && <Start runs={over} started={reload} />}
+          {active.length === 0 && <Start runs={over} wanted={wanted} change={setWanted} started={reload} />}
           <Quarantine key={`quarantine ${round}`} />
           <RootKeys key={`keys ${round}`} />
           <section className="card" aria-label="Earlier runs">

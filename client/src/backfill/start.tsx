@@ -1,4 +1,4 @@
-import { useState, type ReactElement } from "react";
+import type { ReactElement } from "react";
 import { useMutation } from "urql";
 import { tell } from "../api/errors";
 import { StartRunDocument, type BackfillKind, type RunFragment } from "../api/generated";
@@ -6,10 +6,22 @@ import { Button, Notice } from "../components/basics";
 import { ChoiceField, TextInput } from "../components/fields";
 import { KINDS } from "./runs";
 
+export interface Wanted {
+  readonly kind: BackfillKind;
+  /** Rows a second, as typed. */
+  readonly limit: string;
+}
+
+interface StartProps {
+  readonly runs: readonly RunFragment[];
+  readonly wanted: Wanted;
+  readonly change: (wanted: Wanted) => void;
+  readonly started: () => void;
+}
+
 /** Starts a run: first a dry one, which changes nothing and counts the same, then the real one. */
-export function Start({ runs, started }: { runs: readonly RunFragment[]; started: () => void }): ReactElement {
-  const [kind, setKind] = useState<BackfillKind>("SEAL");
-  const [limit, setLimit] = useState("");
+export function Start({ runs, wanted, change, started }: StartProps): ReactElement {
+  const { kind, limit } = wanted;
   const [{ fetching, error }, start] = useMutation(StartRunDocument);
   const last = runs.find((run) => run.kind === kind);
   // The last run of its kind has to be a dry one that went through: then the counts are those of now.
@@ -30,11 +42,11 @@ export function Start({ runs, started }: { runs: readonly RunFragment[]; started
           <ChoiceField
             label="What"
             value={kind}
-            change={(id) => setKind(id as BackfillKind)}
+            change={(id) => change({ ...wanted, kind: id as BackfillKind })}
             choices={Object.entries(KINDS).map(([id, [name]]) => ({ id, name }))}
             hint={KINDS[kind][1]}
           />
-          <TextInput label="Rows a second, at most" value={limit} change={setLimit} mode="numeric" hint="Of all workers together; empty is no limit." problem={limitProblem} />
+          <TextInput label="Rows a second, at most" value={limit} change={(text) => change({ ...wanted, limit: text })} mode="numeric" hint="Of all workers together; empty is no limit." problem={limitProblem} />
         </div>
         {error && <Notice tone="bad">{tell(error)}</Notice>}
         {rehearsed && (
