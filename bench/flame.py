@@ -65,7 +65,7 @@ def _record(api: Running, requests: Sequence[str], seconds: int, name: str, titl
 
 def _clean(picture: str, title: str) -> str:
     """The picture under a title of its own, without the folders of this machine."""
-    picture = re.sub(r"py-spy record [^<]*", title, picture)
+    picture = re.sub(r"[^<>]*py-spy record [^<]*", title, picture)
     return re.sub(r"(?<=[\s(])/[^\s:()<>\"]*/(?=[^/\s:()<>\"]+\.py)", "", picture)
 
 

@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import asyncpg
 
+from bench.chart import draw
 from bench.keyset import compare_pages
-from bench.records import record
+from bench.records import RESULTS, record
 from bench.rules import make_token, transact
 from bench.stage import ROOT, BenchError, Running, Stage, complete, find_free_port, stage
 from db.access import Permission
@@ -98,6 +99,13 @@ def main() -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     _show(by_size, pages)
+    draw(
+        RESULTS / "lists.svg",
+        "ConfigList: CPU of the server for one answer",
+        "rows",
+        "ms",
+        {name: [(size, found[name]["cpu_ms"]) for size, found in by_size.items()] for name in by_size[SIZES[0]]},
+    )
     ratios = {size: found["strongroom"]["cpu_ms"] / found["reference"]["cpu_ms"] for size, found in by_size.items()}
     figures = {"cpu_ratio": ratios[100], "cpu_ratio_by_rows": ratios, "by_rows": by_size, "pages": pages}
     record("lists", "ConfigList beside a hand-written endpoint with pydantic models", vars(given), figures)

@@ -72,6 +72,21 @@ class World:
     questions: Sequence[Question]
     sized: Mapping[int, Question]
 
+    @property
+    def organization_id(self) -> uuid.UUID:
+        """The first organization."""
+        return self.questions[0].organization_id
+
+    @property
+    def token(self) -> str:
+        """The token of the first organization's application."""
+        return self.questions[0].token
+
+    @property
+    def config(self) -> Mapping[str, JSON]:
+        """The first organization's config."""
+        return self.questions[0].config
+
 
 async def make_world(database_url: str, root_keys: str, organizations: int = 1) -> World:
     """Migrate the database and fill it."""

@@ -72,6 +72,13 @@ class Authenticator:
         known = asked if principal.is_person else max(asked, self._vouched)
         return None if time.monotonic() - known > FRESH_SECONDS else self._note(check_expiry(principal))
 
+    def sign_in_again(self, credential: str, address: str) -> Principal | None:
+        """As `sign_in`, if that takes no look-up; None if it does. Raises Unauthenticated if the token has expired."""
+        principal = self.recall(credential)
+        if principal is not None and self._sign_ins is not None:
+            self._sign_ins.accept(principal, address)
+        return principal
+
     async def sign_in(self, database: Database, credential: str, address: str) -> Principal:
         """The principal of a token or a JWT. Raises Unauthenticated, and never tells why; LimitExceeded when this
         address, or this credential, has failed too often."""

@@ -13,6 +13,8 @@ import asyncpg
 from db.urls import asyncpg_dsn
 
 _TIMEOUT: Final = 10.0
+_LONGEST: Final = 600.0
+"""Seconds that a patient statement may take: counting a long list is slow."""
 _GONE: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CannotConnectNowError,
@@ -44,14 +46,26 @@ class Pool:
         )
         return cls(pool)
 
-    async def fetch(self, statement: str, *arguments: object, timeout: float = _TIMEOUT) -> Sequence[Any]:  # noqa: ASYNC109 - asyncpg's own
+    async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
         """All rows of a statement; tried once more when the connection turns out to be gone."""
         try:
-            return await self._pool.fetch(statement, *arguments, timeout=timeout)
+            return await self._pool.fetch(statement, *arguments)
         except _GONE:
             # Where one connection is gone the others are, too: the server was restarted.
             await self._pool.expire_connections()
-            return await self._pool.fetch(statement, *arguments, timeout=timeout)
+            return await self._pool.fetch(statement, *arguments)
+
+    async def fetch_patiently(self, statement: str, *arguments: object) -> Sequence[Any]:
+        """As `fetch`, for what may take long; TimeoutError when no connection is free within ten seconds."""
+        try:
+            return await self._fetch_patiently(statement, arguments)
+        except _GONE:
+            await self._pool.expire_connections()
+            return await self._fetch_patiently(statement, arguments)
+
+    async def _fetch_patiently(self, statement: str, arguments: Sequence[object]) -> Sequence[Any]:
+        async with self._pool.acquire(timeout=_TIMEOUT) as connection:
+            return await connection.fetch(statement, *arguments, timeout=_LONGEST)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -27,8 +27,6 @@ _RETRIED: Final = frozenset({"40P01", "40001"})
 
 _ATTEMPTS: Final = 8
 _STREAMED: Final = 1_000
-_LONGEST: Final = 600.0
-"""Seconds that a prepared statement may take: counting a long list is slow."""
 
 # At DEBUG SQLAlchemy logs the rows that it reads, legacy plaintext too: whatever the level, ours never does.
 logging.getLogger("sqlalchemy.engine.Engine.strongroom").addFilter(lambda record: record.levelno > logging.DEBUG)
@@ -67,8 +65,8 @@ class ReadSession:
 
 
 class QuickSession(ReadSession):
-    """Statements that change nothing, each by itself: prepared ones on the hot path's pool, any other on a connection
-    of SQLAlchemy's, which is taken when the first of them comes."""
+    """Statements that change nothing, each by itself: prepared ones on asyncpg's pool, any other on a connection of
+    SQLAlchemy's, which is taken when the first of them comes."""
 
     def __init__(self, open_pool: Callable[[], Awaitable[Pool]], reader: AsyncEngine) -> None:
         self._open_pool = open_pool
@@ -78,7 +76,7 @@ class QuickSession(ReadSession):
     async def fetch(self, statement: Prepared, **values: object) -> Sequence[Any]:
         """All rows of a prepared statement, with these values for its names, as asyncpg gives them."""
         pool = await self._open_pool()
-        return await pool.fetch(statement.text, *statement.arguments(values), timeout=_LONGEST)
+        return await pool.fetch_patiently(statement.text, *statement.arguments(values))
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -143,6 +141,7 @@ class Database:
             connect_args={"timeout": 5},
         )
         self._url = database_url
+        self._connections = connections
         self._pool: Pool | None = None
         self._pool_opens = asyncio.Lock()
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -158,10 +157,11 @@ class Database:
             await session.close()
 
     async def pool(self) -> Pool:
-        """The hot path's pool, opened when it is first asked for."""
+        """The pool of prepared statements, opened when it is first asked for. Resolves have another one: what lists
+        and counts take from this one, they do not wait for."""
         if self._pool is None:
             async with self._pool_opens:
-                self._pool = self._pool or await Pool.open(self._url)
+                self._pool = self._pool or await Pool.open(self._url, connections=self._connections)
         return self._pool
 
     @asynccontextmanager

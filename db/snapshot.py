@@ -138,7 +138,7 @@ class _Reading:
             tuple(self._unfit),
             tuple(self._undecided),
             self._cacheable,
-            self._weight,
+            self._weight + _ENTRY_WEIGHT * len(self._entries),
         )
 
     def _read_key(self, key: str, layers: Sequence[_Row]) -> None:
@@ -218,6 +218,8 @@ _TYPES: Final = {config_type.value: config_type for config_type in ConfigType}
 _NIL: Final = uuid.UUID(int=0)
 
 _BASE_WEIGHT: Final = 2_000
+_ENTRY_WEIGHT: Final = 500
+"""Bytes of an entry besides its value, about: its objects, and what the edge has made ready to open it."""
 _COPIES: Final = 3
 """How often a value is in memory: here, and in what the edge has made ready."""
 

@@ -20,6 +20,7 @@ from db.audit import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
 from db.code_flow import CodeFlow
+from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database
@@ -28,10 +29,11 @@ from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
+from gql.asked import Asked
 from gql.console import CONSOLE, list_console_routes, trust_console
 from gql.console_sign_in import list_sign_in_routes
 from gql.context import Service, open_context
-from gql.direct import PATH, Asked, Direct
+from gql.direct import PATH, Direct
 from gql.http import GraphQLEndpoint
 from gql.introspection import allow_introspection
 from gql.manifests import read_trust
@@ -82,7 +84,7 @@ async def run_service(
     reveal_needs_reason: bool = False,
 ) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
-    pool = await database.pool()
+    pool = await Pool.open(database_url)
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
     service = Service(
@@ -105,6 +107,7 @@ async def run_service(
         await service.audit.stop()
         await feed.stop()
         await queue.close()
+        await pool.close()
 
 
 def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:

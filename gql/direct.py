@@ -1,55 +1,37 @@
 """The direct way: a `resolve` that was asked for before is answered without the rest of the house.
 
-    Direct    before the application: answers what it can at once, and passes on everything else as it came
-    Asked     what the bodies of earlier requests asked for, found by their SHA-256; no body is kept
-
+It stands before the application: it answers what it can at once, and passes on everything else as it came.
 Whoever asks is looked up, admitted and gated each time, each secret is opened each time, and each answer is on record.
 Whatever is not plainly right is passed on: the application refuses it, or does it, in its own words.
 """
 
-import hashlib
-import uuid
-import weakref
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Final, NamedTuple
 
-from graphql.execution.values import get_argument_values
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.access import Principal
 from db.deeds import Origin
 from db.errors import SealError, StrongroomError
-from db.limits import identifier
 from db.snapshot import Snapshot
+from db.throttle import UNKNOWN
+from gql.asked import LONGEST_BODY, Asked
 from gql.auth import read_bearer
 from gql.context import Service
-from gql.documents import Operation
 from gql.failures import report
+from gql.headers import complete_headers
 from gql.negotiation import GRAPHQL, JSON, choose_media, is_json
-from gql.operations import Prepared
 from gql.origin import REASON_HEADER, find_client, find_peer, read_reason
 from gql.outlines import Outline
-from gql.replies import Reply, send_reply
 from gql.templates import answer
 
 PATH: Final = "/graphql"
-
-_LONGEST_BODY: Final = 4_096
-_REMEMBERED: Final = 20_000
-_LONGEST_NAME: Final = 255
 
 _PASSED_ON: Final = frozenset((b"origin", b"content-encoding"))
 """With one of these there is more to decide, or to answer, than is done here."""
 
 _REASON: Final = REASON_HEADER.lower().encode()
-
-
-class _Question(NamedTuple):
-    """What a body asks for. The operation is kept by its document, and as long as that is."""
-
-    operation: weakref.ref[Operation]
-    integration: str
-    organization_id: uuid.UUID
 
 
 class _Call(NamedTuple):
@@ -58,32 +40,6 @@ class _Call(NamedTuple):
     principal: Principal
     origin: Origin
     media: str
-
-
-class Asked:
-    """What bodies ask for, for the bodies that were seen last. It says nothing of who may ask."""
-
-    def __init__(self) -> None:
-        self._questions: dict[bytes, _Question] = {}
-
-    def __len__(self) -> int:
-        return len(self._questions)
-
-    def find(self, body: bytes) -> _Question | None:
-        """What a body asks for, if it is known."""
-        return self._questions.get(hashlib.sha256(body).digest()) if len(body) <= _LONGEST_BODY else None
-
-    def learn(self, body: bytes, prepared: Prepared) -> None:
-        """Keep what a body was found to ask for, if it is one `resolve`."""
-        operation = prepared.operation
-        if operation.outline is None or len(body) > _LONGEST_BODY:
-            return
-        question = _read_question(operation, prepared)
-        if question is None:
-            return
-        while len(self._questions) >= _REMEMBERED:
-            del self._questions[next(iter(self._questions))]
-        self._questions[hashlib.sha256(body).digest()] = question
 
 
 class Direct:
@@ -109,7 +65,10 @@ class Direct:
         if written is None:
             await self._app(scope, _replay(messages, receive), send)
         else:
-            await send_reply(send, Reply(200, written), call.media)
+            length = (b"content-length", b"%d" % len(written))
+            headers = [*_list_headers(call.media), length]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": written})
 
     def _find_call(self, scope: Scope) -> _Call | None:
         """Who calls, if that is known without asking anybody, and the request is as clients send it."""
@@ -126,8 +85,9 @@ class Direct:
             return None
         try:
             credential = read_bearer(headers.get(b"authorization", b"").decode("latin-1"))
-            principal = self._service.authenticator.recall(credential)
-            return principal and _Call(principal, self._find_origin(scope, headers), media)
+            origin = self._find_origin(scope, headers)
+            principal = self._service.authenticator.sign_in_again(credential, origin.address or UNKNOWN)
+            return principal and _Call(principal, origin, media)
         except StrongroomError:
             return None
 
@@ -165,25 +125,19 @@ class Direct:
         return written
 
 
-def _read_question(operation: Operation, prepared: Prepared) -> _Question | None:
-    if operation.outline is None:
-        return None
-    field = operation.outline.field
-    try:
-        given: dict[str, Any] = get_argument_values(field.definition, field.nodes[0], prepared.variables)
-        organization_id = identifier(given["organizationId"], "organizationId")
-    except Exception:  # noqa: BLE001 - whatever does not fit is for the executor to refuse
-        return None
-    integration: str = given["integration"]
-    known = len(integration) <= _LONGEST_NAME
-    return _Question(weakref.ref(operation), integration, organization_id) if known else None
+@cache
+def _list_headers(media: str) -> Sequence[tuple[bytes, bytes]]:
+    """What every answer of the application says beside its length."""
+    headers = [(b"content-type", f"{media}; charset=utf-8".encode())]
+    complete_headers(headers)
+    return tuple(headers)
 
 
 async def _receive(receive: Receive) -> list[Message]:
     """A body's messages: all of them, or as many as show that it is too long to be known."""
     messages = [await receive()]
     length = len(messages[0].get("body", b""))
-    while messages[-1].get("more_body") and length <= _LONGEST_BODY:
+    while messages[-1].get("more_body") and length <= LONGEST_BODY:
         messages.append(await receive())
         length += len(messages[-1].get("body", b""))
     return messages

@@ -154,17 +154,22 @@ async def estate(client: ApiClient, prepared_estate: Prepared[dict[str, str]]) -
 def statements(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Every statement that is sent to the database, but for the look-up of the caller, twice a second."""
     sent: list[str] = []
-    fetch = Pool.fetch
+    fetch, fetch_patiently = Pool.fetch, Pool.fetch_patiently
 
     def note(*arguments: Any) -> None:
         if "FROM tokens" not in arguments[2]:
             sent.append(arguments[2])
 
-    async def note_fetch(self: Pool, statement: str, *arguments: object, **options: Any) -> Any:
+    async def note_fetch(self: Pool, statement: str, *arguments: object) -> Any:
         sent.append(statement)
-        return await fetch(self, statement, *arguments, **options)
+        return await fetch(self, statement, *arguments)
+
+    async def note_patient(self: Pool, statement: str, *arguments: object) -> Any:
+        sent.append(statement)
+        return await fetch_patiently(self, statement, *arguments)
 
     monkeypatch.setattr(Pool, "fetch", note_fetch)
+    monkeypatch.setattr(Pool, "fetch_patiently", note_patient)
     engine = api.service.database.engine.sync_engine
     event.listen(engine, "before_cursor_execute", note)
     yield sent

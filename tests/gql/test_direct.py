@@ -15,9 +15,11 @@ from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
 from db.audit import AuditBuffer
+from db.sign_ins import SignIns
 from gql import direct
+from gql.asked import Asked
 from gql.context import open_context
-from gql.direct import Asked, Direct
+from gql.direct import Direct
 from gql.http import GraphQLEndpoint
 from gql.schema import schema
 from gql.trusted import Trust, hash_text
@@ -311,6 +313,19 @@ async def test_each_answer_is_on_record(api, behind, caller, world, sql) -> None
     assert {row["organization_id"] for row in rows} == {uuid.UUID(world.organization)}
 
 
+async def test_a_new_address_is_on_record(api, behind, caller, world, token: str) -> None:
+    """Who calls from where is recorded on the direct way as on any other: once for each caller and address."""
+    sign_ins = api.service.authenticator._sign_ins = SignIns(api.service.database, api.service.vault.audit)
+    await caller.warm(behind, ask(world))
+    before = behind.times
+    elsewhere = httpx.ASGITransport(app=api.app, client=("192.0.2.9", 5))
+    async with httpx.AsyncClient(transport=elsewhere, base_url="http://strongroom.test") as http:
+        for _ in range(3):
+            await Caller(http, token).post(ask(world))
+    assert behind.times == before
+    assert [address for _, address in sign_ins._seen] == ["127.0.0.1", "192.0.2.9"]
+
+
 async def test_no_answer_is_older_than_a_write_that_was_answered(client, behind, caller, world) -> None:
     """Readers hammer the direct way while a writer writes: after its answer, the old value is never seen."""
     body = ask(world)
@@ -405,7 +420,7 @@ async def test_neither_secrets_nor_tokens_nor_bodies_are_kept(api, behind, calle
 
 async def test_what_is_known_of_bodies_is_bounded(api, behind, caller, world, monkeypatch) -> None:
     """A flood of different bodies takes no more memory than so many, and the last ones are known; long ones never."""
-    monkeypatch.setattr(direct, "_REMEMBERED", 5)
+    monkeypatch.setattr("gql.asked._REMEMBERED", 5)
     for number in range(20):
         await caller.warm(behind, ask(world, unused=number))
     assert len(api.app._asked) == 5

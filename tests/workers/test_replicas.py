@@ -11,12 +11,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from db.embedded import EmbeddedServers, binary
 from db.embedded.account import find_account
 from db.models import BackfillKind, BackfillStatus
 from db.runs import start_backfill
-from db.sessions import ReadSession
+from db.sessions import WriteSession
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.engine import Engine
 from workers.load import Bounds, Lag, read_lag
@@ -110,7 +111,13 @@ async def test_a_role_that_is_told_nothing(replica, sql, database) -> None:
     """To a role without pg_read_all_stats PostgreSQL hides its replicas: no lag is seen, and nothing fails."""
     standby = await connect_to(replica)
     await standby.close()
-    async with database.engine.connect() as connection:
-        await connection.exec_driver_sql("CREATE ROLE told_nothing")
-        await connection.exec_driver_sql("SET LOCAL ROLE told_nothing")
-        assert await read_lag(ReadSession(connection)) == Lag()
+
+    async def ask(session: WriteSession) -> Lag:
+        for statement in ("CREATE ROLE told_nothing", "SET LOCAL ROLE told_nothing"):
+            await session.execute(text(statement))
+        lag = await read_lag(session)
+        for statement in ("RESET ROLE", "DROP ROLE told_nothing"):
+            await session.execute(text(statement))
+        return lag
+
+    assert await database.write(ask) == Lag()
