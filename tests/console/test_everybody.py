@@ -39,6 +39,12 @@ async def test_every_page_in_light_and_dark(open_visit, scheme: str, screenshots
             await visit.page.screenshot(path=screenshots / f"{name}-{scheme}.png")
 
 
+USED = """() => {
+    const widths = [...document.querySelectorAll('thead th')].map((head) => head.getBoundingClientRect().width);
+    return widths.reduce((one, other) => one + other) / document.querySelector('table').getBoundingClientRect().width;
+}"""
+
+
 async def test_a_narrow_screen(open_visit, screenshots: Path | None) -> None:
     """On a phone no page is wider than the screen, and axe finds no violation in the list, the form and the drawer."""
     visit = await open_visit(viewport={"width": 360, "height": 740})
@@ -46,6 +52,9 @@ async def test_a_narrow_screen(open_visit, screenshots: Path | None) -> None:
         await visit.go(path)
         await visit.settle()
         assert await visit.page.evaluate("document.documentElement.scrollWidth") <= 360, name
+        if name == "configuration":
+            used = await visit.page.evaluate(USED)
+            assert used > 0.99, "the columns leave room beside them"
         if name in ("configuration", "details", "edit"):
             await visit.check_accessibility()
         if screenshots is not None and name == "configuration":

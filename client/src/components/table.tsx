@@ -86,7 +86,7 @@ export function Table<Row>(props: TableProps<Row>): ReactElement {
           </tr>
         </thead>
         <tbody>
-          <Spacer height={before} columns={columns.length} />
+          <Spacer height={before} />
           {items.map(({ index }) => {
             const row = state.rows[index];
             if (row === undefined) return null;
@@ -111,7 +111,7 @@ export function Table<Row>(props: TableProps<Row>): ReactElement {
               </tr>
             );
           })}
-          <Spacer height={after} columns={columns.length} />
+          <Spacer height={after} />
         </tbody>
       </table>
       {state.status === "loading" && <Loading what="more" />}
@@ -120,11 +120,12 @@ export function Table<Row>(props: TableProps<Row>): ReactElement {
   );
 }
 
-function Spacer({ height, columns }: { height: number; columns: number }): ReactElement | null {
+// One cell: more would make room for columns that a narrow screen leaves out.
+function Spacer({ height }: { height: number }): ReactElement | null {
   if (height <= 0) return null;
   return (
     <tr aria-hidden="true" className="spacer">
-      <td colSpan={columns} style={{ height, padding: 0 }} />
+      <td style={{ height, padding: 0 }} />
     </tr>
   );
 }
