@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One more than the cores: many tests wait for processes that they have started.
 WORKERS ?= 3
 
-.PHONY: run demo test check bench soak lock
+.PHONY: run demo test check bench soak sdk-api lock
 .DEFAULT_GOAL := run
 
 # One shell function for every target: installs what the file named by its argument locks, unless that was done.
@@ -62,9 +62,14 @@ bench:
 	@$(BIN)/python -m bench.start
 	@$(BIN)/python -m bench.backfill
 	@$(BIN)/python -m bench.proof
+	@PYTHONPATH=sdk/src $(BIN)/python -m bench.sdk
 
 soak:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak
+
+# The typed helpers of the SDK, from schema.graphql and the operations; a test tells when they are to be made again.
+sdk-api:
+	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m sdk.generator
 
 # The locks name no index: whoever installs uses their own. uv is only needed here, so it is not locked.
 lock:

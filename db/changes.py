@@ -36,12 +36,15 @@ class ChangeFeed:
         database_url: str,
         snapshots: Snapshots,
         forget_tokens: Callable[[], None],
+        wake: Callable[[], None] = lambda: None,
         *,
         vouch_for_tokens: Callable[[float], None] | None = None,
     ) -> None:
+        """`wake` is called whenever something has changed, and when something may have while nobody listened."""
         self._url = asyncpg_dsn(database_url)
         self._snapshots = snapshots
         self._forget_tokens = forget_tokens
+        self._wake = wake
         self._vouch_for_tokens = vouch_for_tokens
         self._name = uuid.uuid4().hex
         self._sent: dict[str, float] = {}
@@ -72,6 +75,7 @@ class ChangeFeed:
             # What changed while nobody listened was not heard.
             self._snapshots.forget()
             self._forget_tokens()
+            self._wake()
             self._sent.clear()
             self._heard = time.monotonic()
             while time.monotonic() - self._heard < _SILENCE_SECONDS:
@@ -100,6 +104,7 @@ class ChangeFeed:
             return
         for integration_id, organization_id in read_changes(str(payload)):
             self._snapshots.forget(integration_id, organization_id)
+        self._wake()
 
 
 TOKENS: Final = "tokens"

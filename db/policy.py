@@ -70,6 +70,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Query.overview": _READ,
         "Query.quarantine": Rule((_P.BACKFILL_RUN, _P.CONFIG_READ), Reach.SEEN),
         "Query.resolve": Rule((_P.CONFIG_RESOLVE,), Reach.SEEN),
+        "Subscription.configChanged": Rule((_P.CONFIG_RESOLVE,), Reach.SEEN),
         "Query.backfillRun": _RUNS,
         "Subscription.backfillProgress": _RUNS,
         "Query.backfillRuns": _RUNS,

@@ -3,8 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from db.access import Principal
+from db.change_log import Batch, Change
 from db.errors import NotFound, SealError, Undecryptable
 from db.integrations import IntegrationRow
 from db.organizations import OrganizationRow
@@ -14,6 +16,8 @@ from db.snapshot import Clear, Snapshot, ValueSource, read_snapshot
 from db.snapshots import Snapshots
 from db.values import JSON, ConfigType
 from db.vault import Vault
+
+_ANYTHING: Final = Change(None, None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -75,6 +79,11 @@ class Resolver:
         if snapshot is None:
             snapshot = await self._read(integration, organization_id)
         return check_snapshot(principal, snapshot, organization_id)
+
+    def forget(self, batch: Batch) -> None:
+        """Resolve nothing from what a batch of changes has made stale."""
+        for change in (_ANYTHING,) if batch.is_reset else batch.changes:
+            self.snapshots.forget(change.integration_id, change.organization_id)
 
     async def _read(self, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
         with self.snapshots.fill(integration, organization_id) as fill:

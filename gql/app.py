@@ -30,6 +30,7 @@ from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
 from gql.asked import Asked
+from gql.change_stream import ChangeStream
 from gql.console import CONSOLE, list_console_routes, trust_console
 from gql.console_sign_in import list_sign_in_routes
 from gql.context import Service, open_context
@@ -87,6 +88,7 @@ async def run_service(
     pool = await Pool.open(database_url)
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
+    changes = ChangeStream(database, resolver.forget)
     service = Service(
         database,
         vault,
@@ -94,15 +96,23 @@ async def run_service(
         audit,
         authenticator,
         resolver,
+        changes,
         trusted_proxies=trusted_proxies,
         reveal_needs_reason=reveal_needs_reason,
     )
-    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget, vouch_for_tokens=authenticator.vouch)
+    feed = ChangeFeed(
+        database_url,
+        resolver.snapshots,
+        authenticator.forget,
+        changes.wake,
+        vouch_for_tokens=authenticator.vouch,
+    )
     feed.start()
     service.audit.start()
     try:
         yield service
     finally:
+        await service.changes.stop()
         await service.progress.stop()
         await service.audit.stop()
         await feed.stop()

@@ -21,6 +21,7 @@ from db.settings import Network
 from db.throttle import UNKNOWN
 from db.vault import Transaction, Vault
 from gql.auth import read_bearer
+from gql.change_stream import ChangeStream
 from gql.lines import Lines
 from gql.loaders import Loaders
 from gql.origin import read_origin
@@ -43,6 +44,7 @@ class Service:
     audit: AuditBuffer
     authenticator: Authenticator
     resolver: Resolver
+    changes: ChangeStream
     lines: Lines = field(default_factory=Lines)
     progress: Progress = field(default_factory=Progress)
     trusted_proxies: Sequence[Network] = ()

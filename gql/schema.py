@@ -8,6 +8,7 @@ from graphql import build_schema, lexicographic_sort_schema, print_schema
 
 from gql.audit import AuditQuery
 from gql.backfill import BackfillMutation, BackfillQuery, BackfillSubscription
+from gql.changes import ChangeSubscription
 from gql.config_writes import ConfigMutation
 from gql.configs import ConfigQuery
 from gql.guard import guard
@@ -53,7 +54,7 @@ class Mutation(
 
 
 @strawberry.type(description="What callers can watch, over a WebSocket or as server-sent events.")
-class Subscription(BackfillSubscription):
+class Subscription(BackfillSubscription, ChangeSubscription):
     """What callers can watch."""
 
 

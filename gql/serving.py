@@ -17,6 +17,8 @@ from gql.lines import Lines
 
 _DRAIN_SECONDS: Final = 5
 _PING_SECONDS: Final = 15.0
+_IDLE_SECONDS: Final = 30
+"""Longer than clients keep an idle connection: one that is closed while a request is on its way costs that request."""
 
 _COLLECTED_AFTER: Final = (20_000, 20, 20)
 """Objects made, and collections of the young, before the garbage collector looks at older ones: a request leaves no
@@ -45,6 +47,7 @@ class Server(uvicorn.Server):
             # gql.origin reads X-Forwarded-For, from trusted proxies only; this would believe any local process.
             proxy_headers=False,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
+            timeout_keep_alive=_IDLE_SECONDS,
             ws_max_size=MAX_MESSAGE,
             ws_ping_interval=_PING_SECONDS,
             ws_ping_timeout=_PING_SECONDS,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
+from db.change_log import prune_changes
 from db.queue import ring
 from workers.failures import is_passing, name_of
 from workers.slices import FREE
@@ -41,6 +42,14 @@ async def look_for_runs(ctx: dict[str, Any]) -> None:
         if not is_passing(error):
             raise RuntimeError(name_of(error)) from None
         _logger.warning("looking for runs failed: %s", name_of(error))
+
+
+async def prune_old_changes(ctx: dict[str, Any]) -> None:
+    """Delete what the feed of changes keeps no longer."""
+    try:
+        await prune_changes(ctx["database"])
+    except Exception as error:  # noqa: BLE001 - told by its type; the next time it goes on where it was
+        _logger.warning("pruning the changes failed: %s", name_of(error))
 
 
 async def seal_waiting(ctx: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from db.start import make_vault, open_keyring
 from db.upgrade import is_current
 from db.vault import Vault
 from workers.engine import Engine
-from workers.jobs import look_for_runs, seal_waiting, work_on_run
+from workers.jobs import look_for_runs, prune_old_changes, seal_waiting, work_on_run
 from workers.load import BOUNDS, Bounds
 
 _JOBS: Final = 5
@@ -71,7 +71,7 @@ def make_worker(
     options = {"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10} | options
     return Worker(
         functions=[func(work_on_run, name=WORK, timeout=_TIMEOUT, max_tries=3, keep_result=0)],
-        cron_jobs=[make_clock(), *([] if schedule is None else [make_schedule(schedule)])],
+        cron_jobs=[make_clock(), make_broom(), *([] if schedule is None else [make_schedule(schedule)])],
         redis_pool=connect(redis_url),
         ctx={"database": database, "vault": vault, "engine": Engine(database, vault, bounds=bounds)},
         job_timeout=_TIMEOUT,
@@ -87,6 +87,11 @@ def make_clock() -> CronJob:
     """Looks for runs every few seconds, and at start: a bell that Redis lost is rung again."""
     seconds = set(range(0, 60, _LOOKS_EVERY))
     return cron(look_for_runs, name="look_for_runs", second=seconds, run_at_startup=True, timeout=10)
+
+
+def make_broom() -> CronJob:
+    """Prunes the log of changes, every ten minutes."""
+    return cron(prune_old_changes, name="prune_old_changes", minute=set(range(0, 60, 10)), timeout=_TIMEOUT)
 
 
 def make_schedule(minutes: int) -> CronJob:

@@ -12,6 +12,7 @@ from db.models.backfill import (
     BackfillTally,
 )
 from db.models.base import Base
+from db.models.change import ConfigChange, PrunedChanges
 from db.models.config import Config, ConfigVersion, QuarantinedConfig
 from db.models.integration import ConfigField, Integration, Mapping
 from db.models.organization import DataKey, Organization
@@ -31,12 +32,14 @@ __all__ = [
     "BackfillTally",
     "Base",
     "Config",
+    "ConfigChange",
     "ConfigField",
     "ConfigVersion",
     "DataKey",
     "Integration",
     "Mapping",
     "Organization",
+    "PrunedChanges",
     "QuarantinedConfig",
     "Token",
 ]

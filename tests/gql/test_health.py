@@ -20,6 +20,7 @@ from db.resolving import Resolver
 from db.sessions import Database
 from db.snapshots import Snapshots
 from gql.app import make_app
+from gql.change_stream import ChangeStream
 from gql.context import Service
 
 STATIC = Path(__file__).parents[2] / "gql" / "static"
@@ -36,7 +37,8 @@ async def ask(vault: Any, database_url: str, redis_url: str) -> AsyncIterator[Ca
         pool = await Pool.open(servers.get("database_url", database_url))
         opened.extend((database, queue, pool))
         resolver = Resolver(pool, vault, Snapshots())
-        app = make_app(Service(database, vault, queue, AuditBuffer(database, vault.audit), Authenticator(), resolver))
+        audit, changes = AuditBuffer(database, vault.audit), ChangeStream(database, resolver.forget)
+        app = make_app(Service(database, vault, queue, audit, Authenticator(), resolver, changes))
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://strongroom.test") as http:
             return await http.get(path, headers={"accept": servers.get("accept", "*/*")})

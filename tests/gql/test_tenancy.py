@@ -3,14 +3,17 @@
 import base64
 import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import text
 
+from db.change_log import Batch
+from db.positions import Position
 from db.sessions import Database
+from gql.change_stream import ChangeStream
 from gql.schema import schema
 
 Tables = Callable[[], Awaitable[dict[str, list[str]]]]
@@ -57,6 +60,7 @@ OVERVIEW = (
     "query ($o: ID, $i: ID) { overview(organizationId: $o, integrationId: $i) { integration { name } missing"
     " mapping { entityId } entries { key value source override { id } default { id } } } }"
 )
+CHANGED = "subscription { configChanged { cursor changes { keys } } }"
 ROOT_KEYS = "{ rootKeys { id } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
@@ -111,6 +115,7 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("auditEvents", "of A"): (EVENTS, {"filter": {"organizationId": a}}),
         ("auditEvents", "about I"): (EVENTS, {"filter": {"integrationId": i}}),
         ("backfillProgress", "the run"): (WATCH, {"id": at["run"]}),
+        ("configChanged", "from now on"): (CHANGED, {}),
         ("backfillRun", "the run"): ("BackfillProgress", {"id": at["run"]}),
         ("backfillRuns", "all"): (RUNS, {}),
         ("rootKeys", "all"): (ROOT_KEYS, {}),
@@ -170,6 +175,16 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
 def remembers() -> bool:
     """Here the API resolves from memory."""
     return True
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the feed of changes, which has no end, the first event is the answer."""
+
+    async def watch(stream: ChangeStream, after: Position | None) -> AsyncGenerator[Batch]:
+        yield await stream._read(after)
+
+    monkeypatch.setattr(ChangeStream, "watch", watch)
 
 
 @pytest.fixture

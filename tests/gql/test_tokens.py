@@ -148,7 +148,15 @@ async def test_revocation_holds_within_a_second_elsewhere(api, client) -> None:
 
 
 def elsewhere_of(service: Service) -> Service:
-    return Service(service.database, service.vault, service.queue, service.audit, Authenticator(), service.resolver)
+    return Service(
+        service.database,
+        service.vault,
+        service.queue,
+        service.audit,
+        Authenticator(),
+        service.resolver,
+        service.changes,
+    )
 
 
 async def test_expiry_is_checked_on_every_request(api, client) -> None:

@@ -1,0 +1,155 @@
+"""What changed, as it happens: one reader a process, however many watch."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
+from typing import Final
+
+from db.background import Background
+from db.change_log import Batch, read_batch
+from db.errors import LimitExceeded, StrongroomError, Unavailable
+from db.positions import Position
+from db.sessions import Database
+from gql.failures import find_refusal, report
+
+POLL_SECONDS: Final = 0.5
+"""How often the log is read without a sign that something changed; and how often watchers hear that nothing did."""
+
+_PAUSE_SECONDS: Final = 0.01
+"""At least this long between two readings, so that many small writes are told together."""
+
+_WAITING_LIMIT: Final = 100
+"""Batches that wait for one watcher, before it is taken for too slow."""
+
+_PATIENCE_SECONDS: Final = 3.0
+"""After how long without a database watchers are told."""
+
+_logger = logging.getLogger("strongroom.changes")
+
+
+class ChangeStream:
+    """Reads the log of changes while somebody watches it."""
+
+    def __init__(self, database: Database, forget: Callable[[Batch], None]) -> None:
+        """`forget` is told of each batch before anybody else: what it makes stale must not be served again."""
+        self._database = database
+        self._forget = forget
+        self._watchers: set[_Watcher] = set()
+        self._position: Position | None = None
+        self._wake = asyncio.Event()
+        self._background = Background()
+        self._starting = asyncio.Lock()
+
+    def wake(self) -> None:
+        """Something may have changed just now."""
+        self._wake.set()
+
+    async def watch(self, after: Position | None) -> AsyncGenerator[Batch]:
+        """What a position has not seen, then batches as they come, empty ones too, at least twice a second.
+
+        A change may come twice. Raises Unavailable when the database is away for long, and LimitExceeded when whoever
+        watches does not keep up; the last position is where to go on.
+        """
+        await self._ensure_started()
+        with self._register() as watcher:
+            # Read after it was registered: what happens between the two comes twice, not never.
+            yield await self._read(after)
+            while True:
+                yield await watcher.next()
+
+    async def stop(self) -> None:
+        """End the reader."""
+        await self._background.stop()
+
+    async def _ensure_started(self) -> None:
+        async with self._starting:
+            if self._position is None:
+                self._position = (await self._read(None)).position
+                self._background.start(self._run(self._position))
+
+    @contextmanager
+    def _register(self) -> Generator["_Watcher"]:
+        watcher = _Watcher()
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    async def _read(self, after: Position | None) -> Batch:
+        async with self._database.read() as session:
+            batch = await read_batch(session, after)
+        self._forget(batch)
+        return batch
+
+    async def _run(self, position: Position) -> None:
+        """Ends when nobody has watched for a while; the next watcher begins it anew."""
+        heard = watched = time.monotonic()
+        while self._watchers or time.monotonic() - watched < _PATIENCE_SECONDS:
+            if self._watchers:
+                watched = time.monotonic()
+            self._wake.clear()
+            try:
+                batch = await self._read(position)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the reader goes on
+                self._tell_failure(error, time.monotonic() - heard)
+            else:
+                position, heard = batch.position, time.monotonic()
+                for watcher in self._watchers:
+                    watcher.add(batch)
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await self._wait()
+        self._position = None
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _tell_failure(self, error: Exception, seconds: float) -> None:
+        refusal = find_refusal(error)
+        if refusal is None:
+            report(error)
+        if seconds > _PATIENCE_SECONDS:
+            for watcher in self._watchers:
+                watcher.end(Unavailable("the changes cannot be read"))
+
+
+class _Watcher:
+    """What waits for one who watches."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Batch] = deque()
+        self._failure: StrongroomError | None = None
+        self._came = asyncio.Event()
+
+    def add(self, batch: Batch) -> None:
+        """Have a batch wait. One that tells nothing new is left out while others wait."""
+        if self._waiting and not batch.changes and not batch.is_reset:
+            return
+        if len(self._waiting) >= _WAITING_LIMIT:
+            self._waiting.clear()
+            self.end(LimitExceeded("too slow: changes came faster than they were read; go on with the last cursor"))
+        elif self._failure is None:
+            self._waiting.append(batch)
+            self._came.set()
+
+    def end(self, failure: StrongroomError) -> None:
+        """End the watching for this reason."""
+        self._failure = failure
+        self._came.set()
+
+    async def next(self) -> Batch:
+        """The next batch, once there is one."""
+        await self._came.wait()
+        if self._failure is not None:
+            raise self._failure
+        batch = self._waiting.popleft()
+        if not self._waiting:
+            self._came.clear()
+        return batch

@@ -1,0 +1,1 @@
+"""The SDK, and what makes parts of it."""

@@ -1,0 +1,1 @@
+"""Makes the typed helpers of the SDK."""

@@ -1,0 +1,16 @@
+from pydantic import Field
+
+from .base_model import BaseModel
+from .enums import BackfillStatus
+
+
+class CancelBackfill(BaseModel):
+    cancel_backfill: "CancelBackfillCancelBackfill" = Field(validation_alias="cancelBackfill", serialization_alias="cancelBackfill")
+
+
+class CancelBackfillCancelBackfill(BaseModel):
+    id: str
+    status: BackfillStatus
+
+
+CancelBackfill.model_rebuild()

@@ -1,0 +1,46 @@
+from datetime import datetime
+from typing import Any, Optional
+
+from pydantic import Field
+
+from .base_model import BaseModel
+from .enums import ConfigType
+
+
+class Mapping(BaseModel):
+    mapping: Optional["MappingMapping"]
+
+
+class MappingMapping(BaseModel):
+    id: str
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
+    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName")
+    missing: list[str]
+    integration: "MappingMappingIntegration"
+    organization: Optional["MappingMappingOrganization"]
+    overrides: list["MappingMappingOverrides"]
+
+
+class MappingMappingIntegration(BaseModel):
+    id: str
+    name: str
+
+
+class MappingMappingOrganization(BaseModel):
+    id: str
+    name: str
+
+
+class MappingMappingOverrides(BaseModel):
+    id: str
+    key: str
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
+    value: Optional[Any]
+    sealed: bool
+    version: int
+    updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")
+    updated_by: str = Field(validation_alias="updatedBy", serialization_alias="updatedBy")
+
+
+Mapping.model_rebuild()
+MappingMapping.model_rebuild()

@@ -1,0 +1,15 @@
+from typing import Optional
+
+from .base_model import BaseModel
+
+
+class Organization(BaseModel):
+    organization: Optional["OrganizationOrganization"]
+
+
+class OrganizationOrganization(BaseModel):
+    id: str
+    name: str
+
+
+Organization.model_rebuild()

@@ -1,0 +1,16 @@
+from pydantic import Field
+
+from .base_model import BaseModel
+from .enums import BackfillStatus
+
+
+class PauseBackfill(BaseModel):
+    pause_backfill: "PauseBackfillPauseBackfill" = Field(validation_alias="pauseBackfill", serialization_alias="pauseBackfill")
+
+
+class PauseBackfillPauseBackfill(BaseModel):
+    id: str
+    status: BackfillStatus
+
+
+PauseBackfill.model_rebuild()

@@ -1,0 +1,24 @@
+from typing import Any, Optional
+
+from pydantic import Field
+
+from .base_model import BaseModel
+
+
+class RestoreConfig(BaseModel):
+    restore_config: "RestoreConfigRestoreConfig" = Field(validation_alias="restoreConfig", serialization_alias="restoreConfig")
+
+
+class RestoreConfigRestoreConfig(BaseModel):
+    config: "RestoreConfigRestoreConfigConfig"
+
+
+class RestoreConfigRestoreConfigConfig(BaseModel):
+    id: str
+    key: str
+    version: int
+    value: Optional[Any]
+
+
+RestoreConfig.model_rebuild()
+RestoreConfigRestoreConfig.model_rebuild()

@@ -1,0 +1,27 @@
+from typing import Any, Optional
+
+from pydantic import Field
+
+from .base_model import BaseModel
+from .enums import ConfigType
+
+
+class SetConfig(BaseModel):
+    set_config: "SetConfigSetConfig" = Field(validation_alias="setConfig", serialization_alias="setConfig")
+
+
+class SetConfigSetConfig(BaseModel):
+    config: "SetConfigSetConfigConfig"
+
+
+class SetConfigSetConfigConfig(BaseModel):
+    id: str
+    key: str
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
+    value: Optional[Any]
+    sealed: bool
+    version: int
+
+
+SetConfig.model_rebuild()
+SetConfigSetConfig.model_rebuild()

@@ -1,0 +1,34 @@
+from typing import Any, Optional
+
+from pydantic import Field
+
+from .base_model import BaseModel
+from .enums import ConfigType
+
+
+class UpdateMapping(BaseModel):
+    update_mapping: "UpdateMappingUpdateMapping" = Field(validation_alias="updateMapping", serialization_alias="updateMapping")
+
+
+class UpdateMappingUpdateMapping(BaseModel):
+    mapping: "UpdateMappingUpdateMappingMapping"
+
+
+class UpdateMappingUpdateMappingMapping(BaseModel):
+    id: str
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
+    missing: list[str]
+    overrides: list["UpdateMappingUpdateMappingMappingOverrides"]
+
+
+class UpdateMappingUpdateMappingMappingOverrides(BaseModel):
+    id: str
+    key: str
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
+    value: Optional[Any]
+    sealed: bool
+
+
+UpdateMapping.model_rebuild()
+UpdateMappingUpdateMapping.model_rebuild()
+UpdateMappingUpdateMappingMapping.model_rebuild()

@@ -1,0 +1,118 @@
+"""Listening to the feed of changes: server-sent events, read step by step, whoever does the reading.
+
+The feed begins with a reset, since nobody knows what happened before it. When it is cut it goes on with the cursor of
+the last event, and hears what it missed.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from strongroom.changes import Change, read_change
+from strongroom.flows import Pause
+
+QUERY = (
+    "subscription SdkConfigChanged($after: String) { configChanged(after: $after) {"
+    " cursor reset more changes { integrationId integration organizationId keys version } } }"
+)
+
+SILENCE = 10.0
+"""Seconds of silence after which the feed is taken for cut; an event comes every two."""
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Open a stream with this body; comes back as whether there is one."""
+
+    body: bytes
+
+
+@dataclass(frozen=True)
+class NextLine:
+    """Read a line of the open stream; comes back as the line, or as None when the stream is cut or at its end."""
+
+
+@dataclass(frozen=True)
+class Hear:
+    """Do what is to be done about these changes; then all that changed up to now is known, if they are `complete`."""
+
+    changes: tuple[Change, ...]
+    complete: bool
+
+
+FeedStep = Listen | NextLine | Hear | Pause
+FeedFlow = Generator[FeedStep, Any, None]
+
+
+class Feed:
+    """The feed of one client."""
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        """`chance` gives jitter, 0 to 1."""
+        self._chance = chance
+        self._cursor: str | None = None
+
+    def run(self) -> FeedFlow:
+        """Listens for ever, through broken connections too."""
+        pause = FIRST_PAUSE
+        while True:
+            heard = False
+            body = {"query": QUERY, "variables": {"after": self._cursor}}
+            if (yield Listen(json.dumps(body).encode())):
+                heard = yield from self._read_events()
+            pause = FIRST_PAUSE if heard else min(pause * 2, LONGEST_PAUSE)
+            yield Pause(pause * (0.5 + self._chance()))
+
+    def _read_events(self) -> Generator[FeedStep, Any, bool]:
+        """Reads a stream to its end; whether there was any event of the feed."""
+        heard = False
+        while True:
+            answer = yield from read_event()
+            if answer is None:
+                return heard
+            data: dict[str, Any] = answer.get("data") or {}
+            told = data.get("configChanged")
+            if told is None:
+                # The cursor may be what was refused; a feed that begins anew loses nothing, since it is a reset.
+                self._cursor = None
+                return False
+            yield self._hear(told)
+            heard = True
+
+    def _hear(self, told: Mapping[str, Any]) -> Hear:
+        changes = tuple(map(read_change, told["changes"]))
+        if self._cursor is None or told["reset"]:
+            changes = (Change(reset=True), *changes)
+        self._cursor = told["cursor"]
+        return Hear(changes, not told["more"])
+
+
+def read_event() -> Generator[FeedStep, Any, dict[str, Any] | None]:
+    """The next answer that a stream of server-sent events brings; None at its end, or at what is no answer."""
+    kind, data = "", ""
+    while True:
+        line: str | None = yield NextLine()
+        if line is None:
+            return None
+        name, _, value = line.partition(":")
+        if name == "event":
+            kind = value.strip()
+        elif name == "data":
+            data = value.strip()
+        elif not line and kind:
+            return _read_answer(data) if kind == "next" else None
+
+
+def _read_answer(data: str) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", answer) if isinstance(answer, dict) else None

@@ -1,0 +1,141 @@
+"""The feed of a synchronous client: one thread that listens, and one that calls back."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from strongroom.changes import Change
+from strongroom.feed import Hear, Listen, NextLine
+from strongroom.wiring import Options, Parts, Waiting
+
+logger = logging.getLogger("strongroom")
+
+
+class Listener:
+    """Listens until it is stopped."""
+
+    def __init__(
+        self, http: httpx.Client, options: Options, parts: Parts, callbacks: Sequence[Callable[[Change], None]]
+    ) -> None:
+        self._http = http
+        self._options = options
+        self._parts = parts
+        self._callbacks = callbacks
+        self._stopping = threading.Event()
+        self._stream = Stream()
+        self._waiting = Waiting()
+        self._came = threading.Condition()
+        self._threads = [
+            threading.Thread(target=work, name=f"strongroom-{name}", daemon=True)
+            for name, work in (("feed", self._listen), ("changes", self._call_back))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End, at once even while nothing is heard; returns when both threads have, or after a second."""
+        self._stopping.set()
+        self._stream.cut()
+        with self._came:
+            self._came.notify_all()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(1.0)
+
+    def _listen(self) -> None:
+        flow = self._parts.feed.run()
+        step = next(flow)
+        while not self._stopping.is_set():
+            try:
+                answer = self._do(step)
+            except Exception as error:  # noqa: BLE001 - a feed that has died would be missed by nobody
+                logger.warning("the feed of changes failed: %s", type(error).__name__)
+                answer = None
+            step = flow.send(answer)
+        self._stream.close()
+
+    def _do(self, step: object) -> Any:
+        if isinstance(step, Listen):
+            return self._stream.open(self._http, self._options, step.body)
+        if isinstance(step, NextLine):
+            return self._stream.read()
+        if isinstance(step, Hear):
+            self._parts.hear(step)
+            self._tell(step.changes)
+            return None
+        self._stream.close()
+        self._stopping.wait(getattr(step, "seconds", 1.0))
+        return None
+
+    def _tell(self, changes: tuple[Change, ...]) -> None:
+        if changes and self._callbacks:
+            with self._came:
+                self._waiting.add(changes)
+                self._came.notify()
+
+    def _call_back(self) -> None:
+        while not self._stopping.is_set():
+            with self._came:
+                if not self._waiting:
+                    self._came.wait()
+                    continue
+                change = self._waiting.take()
+            for callback in list(self._callbacks):
+                _call(callback, change)
+
+
+def _call(callback: Callable[[Change], None], change: Change) -> None:
+    try:
+        callback(change)
+    except Exception as error:  # noqa: BLE001 - its text may hold what the callback has just resolved
+        logger.error("a callback of on_change failed: %s", type(error).__name__)  # noqa: TRY400
+
+
+class Stream:
+    """The one open stream of a feed."""
+
+    def __init__(self) -> None:
+        self._response: httpx.Response | None = None
+        self._lines: Iterator[str] = iter(())
+
+    def open(self, http: httpx.Client, options: Options, body: bytes) -> bool:
+        """Open it; whether there is one."""
+        headers = {"accept": "text/event-stream"}
+        request = http.build_request("POST", options.url, content=body, headers=headers, timeout=options.stream_timeout)
+        try:
+            response = http.send(request, stream=True)
+        except (httpx.HTTPError, RuntimeError):  # RuntimeError: the client has been closed
+            return False
+        self._response, self._lines = response, response.iter_lines()
+        return response.status_code == 200 and "event-stream" in response.headers.get("content-type", "")
+
+    def read(self) -> str | None:
+        """The next line; None when it is cut, or at its end."""
+        try:
+            return next(self._lines, None)
+        except (httpx.HTTPError, httpx.StreamError, OSError):
+            return None
+
+    def cut(self) -> None:
+        """Have whoever reads it find it at its end; from any thread."""
+        response = self._response
+        if response is not None:
+            raw = response.extensions.get("network_stream")
+            found = raw.get_extra_info("socket") if raw is not None else None
+            if found is not None:
+                with suppress(OSError):
+                    found.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        response, self._response = self._response, None
+        if response is not None:
+            with suppress(httpx.HTTPError, OSError):
+                response.close()

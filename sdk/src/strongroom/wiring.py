@@ -1,0 +1,119 @@
+"""What both clients are made of, but for the reading and writing itself."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from strongroom.cache import Cache
+from strongroom.changes import Change
+from strongroom.feed import SILENCE, Feed, Hear
+from strongroom.flows import Flows
+from strongroom.settings import find_token, find_url
+
+# An idle connection is given up before the service does so, which would cost a request.
+_IDLE_SECONDS = 4.0
+
+_CHANGES_LIMIT = 10_000
+"""Changes that wait for slow callbacks; beyond that they are told that anything may have changed."""
+
+Verify = ssl.SSLContext | bool
+Id = str | UUID
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything a client was given. The token is in no repr."""
+
+    url: str
+    token: str = field(repr=False)
+    cache: bool
+    timeout: float
+    retries: int
+    max_age: float
+    stale_for: float
+    verify: Verify = field(repr=False)
+
+    @property
+    def http(self) -> Mapping[str, Any]:
+        """The arguments of httpx's clients. Redirects are not followed: the token is for one address."""
+        return {
+            "headers": {"authorization": f"Bearer {self.token}", "content-type": "application/json"},
+            "timeout": httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0)),
+            "limits": httpx.Limits(max_connections=100, keepalive_expiry=_IDLE_SECONDS),
+            "verify": self.verify,
+        }
+
+    @property
+    def stream_timeout(self) -> httpx.Timeout:
+        """The timeouts of the feed."""
+        return httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=SILENCE)
+
+
+def read_options(
+    url: str | None,
+    token: str | None,
+    cache: bool,
+    timeout: float,
+    retries: int,
+    max_age: float,
+    stale_for: float,
+    verify: Verify,
+) -> Options:
+    """The options, with what was not given from the environment. Raises SettingsError."""
+    return Options(find_url(url), find_token(token), cache, timeout, retries, max_age, stale_for, verify)
+
+
+class Parts:
+    """The cache, the flows and the feed of a client."""
+
+    def __init__(self, options: Options) -> None:
+        self.cache = Cache(options.max_age, options.stale_for) if options.cache else None
+        self.flows = Flows(options.retries, self.cache)
+        self.feed = Feed()
+        self.heard: float | None = None
+
+    def hear(self, told: Hear) -> None:
+        """Apply what the feed told."""
+        if self.cache is not None:
+            for change in told.changes:
+                self.cache.apply(change)
+            if told.complete:
+                self.cache.vouch()
+        self.heard = time.monotonic()
+
+
+class Waiting:
+    """Changes that wait for callbacks, in their order and bounded."""
+
+    def __init__(self) -> None:
+        self._changes: deque[Change] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._changes)
+
+    def add(self, changes: tuple[Change, ...]) -> None:
+        """Have changes wait."""
+        if len(self._changes) + len(changes) > _CHANGES_LIMIT:
+            self._changes.clear()
+            changes = (Change(reset=True),)
+        self._changes.extend(changes)
+
+    def take(self) -> Change:
+        """The next one."""
+        return self._changes.popleft()
+
+
+def canonical(organization_id: Id) -> str:
+    """An organization's id as the service writes it."""
+    return str(organization_id).lower()
+
+
+Unsubscribe = Callable[[], None]
