@@ -54,6 +54,8 @@ class ConfigFilter(BaseModel):
     "What `scope` is relative to."
     scope: Optional[ConfigScopeFilter] = ConfigScopeFilter.ORGANIZATION_AND_GLOBAL
     "Which scopes to show."
+    standalone: Optional[bool] = None
+    "Only those without an integration, or, if false, only those with one."
     type_: Optional[ConfigType] = Field(validation_alias="type", serialization_alias="type", default=None)
     "Only of this effective type."
 
@@ -212,6 +214,8 @@ class UpdateIntegrationInput(BaseModel):
     "The full list of fields. A changed type migrates its rows; the values of a field that is left out go to the history and come back with it. Turning a SECRET into anything else needs config:reveal."
     description: Optional[str] = None
     "For people; null clears it."
+    dry_run: Optional[bool] = Field(validation_alias="dryRun", serialization_alias="dryRun", default=False)
+    "Change nothing, and answer or refuse as if it had been changed."
     id: str
     "Its UUID."
     name: Optional[str] = None
