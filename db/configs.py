@@ -48,6 +48,7 @@ class Filter:
     integration_id: uuid.UUID | None = None
     type: ConfigType | None = None
     key_contains: str | None = None
+    standalone: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -260,6 +261,8 @@ def _conditions(wanted: Filter) -> Sequence[ColumnElement[bool]]:
     found = list(_scope(wanted))
     if wanted.integration_id is not None:
         found.append(Config.integration_id == wanted.integration_id)
+    if wanted.standalone is not None:
+        found.append(Config.integration_id.is_(None) == wanted.standalone)
     if wanted.type is not None:
         found.append(effective_type() == literal(wanted.type, CONFIG_TYPE))
     if wanted.key_contains:

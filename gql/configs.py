@@ -164,6 +164,9 @@ class ConfigFilter:
     key_contains: str | None = strawberry.field(
         default=None, description="Only keys with this text in them, in upper or lower case."
     )
+    standalone: bool | None = strawberry.field(
+        default=None, description="true: only those that belong to no integration; false: only those that do."
+    )
 
     def read(self) -> rules.Filter:
         """The filter of the rules."""
@@ -177,6 +180,7 @@ class ConfigFilter:
             integration_id=integration,
             type=self.type,
             key_contains=self.key_contains,
+            standalone=self.standalone,
         )
 
 

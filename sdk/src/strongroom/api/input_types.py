@@ -54,6 +54,8 @@ class ConfigFilter(BaseModel):
     "What `scope` is relative to."
     scope: Optional[ConfigScopeFilter] = ConfigScopeFilter.ORGANIZATION_AND_GLOBAL
     "Which scopes to show."
+    standalone: Optional[bool] = None
+    "true: only those that belong to no integration; false: only those that do."
     type_: Optional[ConfigType] = Field(alias="type", default=None)
     "Only of this effective type."
 
