@@ -31,7 +31,7 @@ HARD = [
     "ends in a backslash\\",
     "two backslashes\\\\",
     "quote and backslash'\\",
-    '\\"\\\'\\',
+    "\\\"\\'\\",
     "line\nbreak",
     "ends in a line break\n",
     "carriage\rreturn\r\n",
@@ -77,7 +77,9 @@ def test_python_dotenv_reads_the_dotenv_format(from_file: bool, tmp_path: Path) 
     """python-dotenv, with its defaults, reads every value back from one file, whatever stands before and after it."""
     text = "\n".join(write_lines(Format.DOTENV, VALUES, (), "")) + "\n"
     (tmp_path / ".env").write_text(text, encoding="utf-8", newline="")
-    found = dotenv.dotenv_values(tmp_path / ".env" if from_file else None, stream=None if from_file else io.StringIO(text))
+    found = dotenv.dotenv_values(
+        tmp_path / ".env" if from_file else None, stream=None if from_file else io.StringIO(text)
+    )
     assert found == {key.upper(): value for key, value in VALUES.items()}
 
 
@@ -94,7 +96,11 @@ def test_what_a_format_cannot_hold_is_refused_by_its_key() -> None:
 
 def test_names_of_variables() -> None:
     """Names are upper case; two keys of one name, and names that steer programs, are refused."""
-    assert name_variables(["api-key", "oauth.id", "2fa"]) == {"api-key": "API_KEY", "oauth.id": "OAUTH_ID", "2fa": "_2FA"}
+    assert name_variables(["api-key", "oauth.id", "2fa"]) == {
+        "api-key": "API_KEY",
+        "oauth.id": "OAUTH_ID",
+        "2fa": "_2FA",
+    }
     for keys in (["a-b", "a_b"], ["path"], ["ld_preload"], ["bash_env"], ["pythonpath"], ["node_options"], ["env"]):
         with pytest.raises(Failure):
             name_variables(keys)
@@ -189,7 +195,11 @@ def test_what_cannot_be_run(environ: dict[str, str], place: Any, cli: Callable[.
 def test_completion(environ: dict[str, str]) -> None:
     """The script for a shell's completion is printed, and completes commands."""
     shown = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.argv[0] = 'strongroom'; from strongroom.command.app import main; main()"],
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.argv[0] = 'strongroom'; from strongroom.command.app import main; main()",
+        ],
         env=environ | {"_STRONGROOM_COMPLETE": "complete_bash", "COMP_WORDS": "strongroom int", "COMP_CWORD": "1"},
         capture_output=True,
         text=True,

@@ -1,24 +1,22 @@
-"""YAML as data: JSON is a part of it. No timestamps, no tags, no aliases, no key twice; every value is JSON."""
+"""YAML as data: JSON is a part of it. No timestamps, no tags, no key twice; what aliases make is bounded."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Hashable
+from itertools import islice
 from typing import Any, cast
 
 import yaml
 
 
+SIZE, DEPTH = 200_000, 100
+"""Values that a text may stand for, and levels: a page of aliases may stand for more than there is memory."""
+
+
 class PlainLoader(yaml.SafeLoader):
     """Reads dates as the texts that they are, and refuses what JSON does not have."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuses aliases: a page of them may stand for more than there is memory."""
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.MarkedYAMLError(problem="aliases are not supported", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Refuses a key that is there twice, or is no text."""
@@ -55,11 +53,30 @@ def read_yaml(text: str) -> Any:
             pass
     loader = PlainLoader(text)
     try:
-        return loader.get_single_data()
+        return check_size(loader.get_single_data())
     except (RecursionError, ValueError):
         raise yaml.YAMLError("nested too deeply, or a number that is none") from None
     finally:
         cast("Any", loader).dispose()
+
+
+def check_size(value: Any) -> Any:
+    """The value. Raises yaml.YAMLError where, written out, it would be too large or would have no end."""
+    left, level = SIZE, [value]
+    for _ in range(DEPTH):
+        left -= len(level)
+        if left < 0 or not level:
+            break
+        level = list(islice((part for one in level for part in _parts(one)), SIZE))
+    if level:
+        raise yaml.YAMLError("too large, or nested too deeply")
+    return value
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(cast("dict[Any, Any]", value).values())
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

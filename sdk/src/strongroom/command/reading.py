@@ -18,7 +18,7 @@ from dotenv.parser import parse_stream
 from strongroom.api import ConfigType
 from strongroom.command.failures import USAGE, Failure
 from strongroom.command.output import MASK
-from strongroom.command.plain_yaml import PlainLoader
+from strongroom.command.plain_yaml import PlainLoader, check_size
 
 CSV_COLUMNS = frozenset({"key", "value", "type"})
 
@@ -154,7 +154,7 @@ def _read_yaml(text: str) -> Iterator[Item | Fault]:
                 yield Fault(line, "its key is no text: quote it")
                 continue
             try:
-                yield Item(line, str(key.value), cast("Any", loader).construct_object(value, deep=True))
+                yield Item(line, str(key.value), check_size(cast("Any", loader).construct_object(value, deep=True)))
             except (yaml.YAMLError, ValueError):
                 yield Fault(line, "its value is no JSON value", str(key.value))
     except yaml.YAMLError as error:

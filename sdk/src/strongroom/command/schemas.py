@@ -44,7 +44,8 @@ def read_schemas(text: str, name: str | None = None) -> list[Wanted]:
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
-        raise Failure(f"the file is neither YAML nor JSON{line}") from None
+        why = getattr(error, "problem", None) or (str(error) if where is None else "")
+        raise Failure(f"the file is neither YAML nor JSON{line}: {clean(why)}") from None
     several = told.get("integrations") if isinstance(told, dict) else told
     entries = cast("list[Any]", several) if isinstance(several, list) else [told]
     if name and len(entries) > 1:
