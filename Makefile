@@ -51,7 +51,17 @@ check:
 	@$(BIN)/pyright --project pyproject.toml --warnings
 
 bench:
-	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench
+	@$(call SET_UP,requirements-dev)
+	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.lists
+	@$(BIN)/python -m bench.writes
+	@$(BIN)/python -m bench.scale
+	@$(BIN)/python -m bench.processes
+	@$(BIN)/python -m bench.memory
+	@$(BIN)/python -m bench.start
+	@$(BIN)/python -m bench.backfill
+	@$(BIN)/python -m bench.proof
+	@PYTHONPATH=sdk/src $(BIN)/python -m bench.sdk
 
 soak:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak

@@ -48,6 +48,7 @@ class Reference:
         return JSONResponse(
             {
                 "entityId": rows[0]["entity_id"],
+                "entityName": rows[0]["entity_name"],
                 "config": {row["key"]: self._value(row) for row in rows if row["id"]},
                 "missing": [row["key"] for row in rows if row["required"] and not row["id"]],
             }
@@ -82,10 +83,15 @@ async def serve(port: int) -> None:
         asyncpg_dsn(os.environ["DATABASE_URL"]), min_size=10, max_size=10, reset=_reset_nothing
     )
     keys = await _open_keys(pool, RootKeyring.parse(os.environ["STRONGROOM_ROOT_KEYS"]))
-    app = Starlette(routes=[Route("/resolve/{integration}/{organization}", Reference(pool, keys).resolve)])
+    routes = [Route("/resolve/{integration}/{organization}", Reference(pool, keys).resolve), Route("/healthz", _alive)]
+    app = Starlette(routes=routes)
     config = uvicorn.Config(app, port=port, lifespan="off", log_level="warning", access_log=False)
     await uvicorn.Server(config).serve()
     await pool.close()
+
+
+async def _alive(_request: Request) -> JSONResponse:
+    return JSONResponse({})
 
 
 async def _reset_nothing(connection: Any) -> None:
@@ -93,7 +99,8 @@ async def _reset_nothing(connection: Any) -> None:
 
 
 _RESOLVE: Final = """
-SELECT m.entity_id, f.key, f.required, c.id, c.organization_id, c.integration_id, c.value, c.sealed, c.data_key_id
+SELECT m.entity_id, m.entity_name, f.key, f.required,
+    c.id, c.organization_id, c.integration_id, c.value, c.sealed, c.data_key_id
 FROM integrations i
 JOIN integration_mappings m ON m.integration_id = i.id AND m.organization_id = $2
 JOIN integration_config_schema f ON f.integration_id = i.id

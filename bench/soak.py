@@ -1,4 +1,7 @@
-"""`python -m bench.soak`: the tests marked `soak`, which are too long for `make test`, with a recorded result."""
+"""`python -m bench.soak`: the tests marked `soak`, which are too long for `make test`, with a recorded result.
+
+Arguments are pytest's. With any, the record keeps what it says of the tests that did not run.
+"""
 
 import json
 import os
@@ -21,7 +24,9 @@ def main() -> int:
     """The exit code of pytest."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-m", "soak", "-v", f"--junitxml={report}", *sys.argv[1:]]
+        # The newer form of the report has no place for a test's figures.
+        report_options = [f"--junitxml={report}", "-o", "junit_family=xunit1"]
+        command = [sys.executable, "-m", "pytest", "-m", "soak", "-v", *report_options, *sys.argv[1:]]
         code = _run(command)
         tests = _read(report) if report.exists() else []
     if tests:
@@ -51,10 +56,13 @@ def _read(report: Path) -> list[dict[str, Any]]:
 
 
 def _record(tests: list[dict[str, Any]]) -> None:
+    ran = {test["test"] for test in tests}
+    known: list[dict[str, Any]] = json.loads(RESULT.read_text())["tests"] if sys.argv[1:] and RESULT.exists() else []
+    kept = [test for test in known if test["test"] not in ran]
     recorded = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cpus": os.cpu_count(), "system": platform.system(), "python": platform.python_version()},
-        "tests": tests,
+        "tests": sorted([*kept, *tests], key=lambda test: test["test"]),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(recorded, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""`python -m db run|demo|upgrade|audit`."""
+"""`python -m db run|demo|upgrade|audit|keys`."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from db import audit_command
+from db import audit_command, keys_command
 from db.errors import SettingsError, StrongroomError
 from db.launcher import Launcher
 from db.reachability import check_postgres
@@ -55,6 +55,8 @@ def main(arguments: list[str]) -> int:
     for name, command in COMMANDS.items():
         commands.add_parser(name, help=command.__doc__)
     audit_command.add_arguments(commands.add_parser("audit", help="Verify, checkpoint or export the audit log."))
+    help_of_keys = "Tell what each root key still wraps, and which may be removed."
+    keys_command.add_arguments(commands.add_parser("keys", help=help_of_keys))
     given = parser.parse_args(arguments)
     try:
         return asyncio.run(_run(given))
@@ -74,6 +76,8 @@ def main(arguments: list[str]) -> int:
 async def _run(given: argparse.Namespace) -> int:
     if given.command == "audit":
         return await audit_command.run(os.environ, given)
+    if given.command == "keys":
+        return await keys_command.run(os.environ, given)
     await COMMANDS[given.command](os.environ)
     return 0
 

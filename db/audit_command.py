@@ -11,17 +11,15 @@ from typing import Final
 
 from sqlalchemy import select
 
+from db.at_hand import open_database
 from db.chain import AuditLog
 from db.checkpoints import read_checkpoint, take_checkpoint
-from db.embedded.postgres import find_running
 from db.errors import SettingsError
 from db.events import EVENT_COLUMNS, event_of
 from db.models import AuditEvent
-from db.reachability import check_postgres
 from db.sessions import Database
 from db.settings import Settings
 from db.start import make_vault, open_keyring
-from db.upgrade import is_current
 from db.verification import LINK_COLUMNS, Verification
 
 _SHOWN: Final = 1_000
@@ -87,20 +85,10 @@ async def export(database: Database, since: datetime | None, until: datetime | N
 @asynccontextmanager
 async def _open(environ: Mapping[str, str]) -> AsyncGenerator[tuple[Database, AuditLog]]:
     settings = Settings.from_env(environ)
-    database_url = settings.database_url or find_running(settings.home)
-    if database_url is None:
-        raise SettingsError("DATABASE_URL is not set, and no embedded PostgreSQL runs in STRONGROOM_HOME")
-    await check_postgres(database_url)
-    database = Database(database_url, connections=2)
-    try:
-        async with database.engine.connect() as connection:
-            if not await is_current(connection):
-                raise SettingsError("the database is not at this software's revision: run python -m db upgrade")
+    async with open_database(settings) as database:
         async with database.read() as session:
             keyring = await open_keyring(settings, session)
         yield database, make_vault(settings, keyring).audit
-    finally:
-        await database.close()
 
 
 def _read_file(path: Path) -> str:

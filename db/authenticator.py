@@ -12,18 +12,21 @@ from typing import Any, Final
 from sqlalchemy import LargeBinary, Row, and_, bindparam, func, or_, select
 
 from db.access import Principal
-from db.errors import Unauthenticated
+from db.chain import AuditLog
+from db.errors import StrongroomError, Unauthenticated
 from db.models import Token
 from db.oidc import looks_like_jwt
 from db.people import People
 from db.sessions import Database, ReadSession
 from db.settings import Settings
+from db.sign_ins import SignIns
 from db.throttle import Throttle
 from db.tokens import TOKEN_COLUMNS, hash_token, principal_of
 from db.usage import TokenUsage
 
 FRESH_SECONDS: Final = 0.5
-"""How long another process may go on honouring a token that was revoked here: well within a second."""
+"""How old what is known of a caller may be: another process may go on honouring a token that was revoked here for no
+longer, which is well within a second."""
 
 _REMEMBERED: Final = 10_000
 _SHORTEST, _LONGEST = 32, 512
@@ -36,35 +39,58 @@ _TOKEN: Final = select(*TOKEN_COLUMNS, Token.previous_hash, Token.previous_until
 
 
 class Authenticator:
-    """Finds callers; remembers each for half a second, and forgets them at once when a token is revoked here."""
+    """Finds callers, and remembers them: for half a second, or for as long as the change feed vouches for what is
+    known. It forgets them at once when a token is revoked here, or is heard to have been revoked elsewhere."""
 
     def __init__(
-        self, people: People | None = None, throttle: Throttle | None = None, usage: TokenUsage | None = None
+        self,
+        people: People | None = None,
+        throttle: Throttle | None = None,
+        usage: TokenUsage | None = None,
+        sign_ins: SignIns | None = None,
     ) -> None:
         self._people = people
         self._throttle = throttle
         self._usage = usage
+        self._sign_ins = sign_ins
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._forgotten = 0
+        self._vouched = float("-inf")
+
+    def vouch(self, moment: float) -> None:
+        """The change feed was alive at this moment of the clock: of tokens changed before it, nothing is known here."""
+        self._vouched = max(self._vouched, moment)
 
     def recall(self, credential: str) -> Principal | None:
-        """The principal, if it was looked up within the last half second. Raises Unauthenticated if it has expired."""
+        """The principal, if what is known of it is no older than half a second. Raises Unauthenticated if it has
+        expired."""
         found = self._known.get(_hash(credential))
-        if found is None or time.monotonic() - found[0] > FRESH_SECONDS:
+        if found is None:
             return None
-        return self._note(check_expiry(found[1]))
+        asked, principal = found
+        # Of people, the feed knows nothing.
+        known = asked if principal.is_person else max(asked, self._vouched)
+        return None if time.monotonic() - known > FRESH_SECONDS else self._note(check_expiry(principal))
+
+    def sign_in_again(self, credential: str, address: str) -> Principal | None:
+        """As `sign_in`, if that takes no look-up; None if it does. Raises Unauthenticated if the token has expired."""
+        principal = self.recall(credential)
+        if principal is not None and self._sign_ins is not None:
+            self._sign_ins.accept(principal, address)
+        return principal
 
     async def sign_in(self, database: Database, credential: str, address: str) -> Principal:
         """The principal of a token or a JWT. Raises Unauthenticated, and never tells why; LimitExceeded when this
         address, or this credential, has failed too often."""
         try:
-            return self.recall(credential) or await self._look_up(database, credential)
+            principal = self.recall(credential) or await self._look_up(database, credential)
         except Unauthenticated:
-            if self._throttle is None:
-                raise
-            # Outside of the handler, so that the refusal carries no context.
-            refusal = self._throttle.fail(address, _hash(credential))
-        raise refusal
+            pass  # Raised below, outside, so that the refusal carries no context.
+        else:
+            if self._sign_ins is not None:
+                self._sign_ins.accept(principal, address)
+            return principal
+        raise self._refuse(credential, address)
 
     async def authenticate(self, session: ReadSession, token: str) -> Principal:
         """The principal of a token. Raises Unauthenticated, and never tells why."""
@@ -89,6 +115,12 @@ class Authenticator:
         async with database.read() as session:
             return await self.authenticate(session, credential)
 
+    def _refuse(self, credential: str, address: str) -> StrongroomError:
+        wanted = _hash(credential)
+        if self._sign_ins is not None:
+            self._sign_ins.refuse(address, wanted)
+        return Unauthenticated() if self._throttle is None else self._throttle.fail(address, wanted)
+
     def _begin(self) -> tuple[float, int]:
         return time.monotonic(), self._forgotten
 
@@ -96,7 +128,7 @@ class Authenticator:
         asked, forgotten = begun
         if forgotten == self._forgotten:
             if len(self._known) >= _REMEMBERED:
-                self._known.clear()
+                del self._known[next(iter(self._known))]
             self._known[wanted] = (asked, principal)
         return principal
 
@@ -107,15 +139,21 @@ class Authenticator:
 
 
 @asynccontextmanager
-async def open_authenticator(settings: Settings, database: Database) -> AsyncGenerator[Authenticator]:
-    """The authenticator of these settings, with what it does in the background, until the block ends."""
+async def open_authenticator(settings: Settings, database: Database, log: AuditLog) -> AsyncGenerator[Authenticator]:
+    """The authenticator of these settings, with what it does in the background, until the block ends.
+
+    Whoever it lets in or refuses is on record in the log.
+    """
     people = None if settings.oidc is None else People(settings.oidc)
     throttle = Throttle(settings.failed_sign_ins_per_address, settings.failed_sign_ins_per_credential)
     usage = TokenUsage(database)
+    sign_ins = SignIns(database, log)
     usage.start()
+    sign_ins.start()
     try:
-        yield Authenticator(people, throttle, usage)
+        yield Authenticator(people, throttle, usage, sign_ins)
     finally:
+        await sign_ins.stop()
         await usage.stop()
         if people is not None:
             people.close()

@@ -5,12 +5,14 @@ chains, in one common order and as the last thing that its transaction does; so 
 for anything but another head, and a tenant never waits for more than somebody else's commit to its own chain.
 """
 
+import asyncio
 import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import text
 
 from db.crypto.audit_keys import AuditKey, AuditKeys
@@ -21,6 +23,9 @@ from db.sessions import WriteSession
 from db.values import dump
 
 PURPOSE: Final = "strongroom audit event 1"
+
+_UNINTERRUPTED: Final = 32
+"""Events that are vouched for before others on this event loop get their turn: less than a millisecond."""
 
 GENESIS: Final = bytes(32)
 """What the first event of a chain has for the MAC of the one before."""
@@ -51,6 +56,13 @@ def encode(event: Event, link: Link) -> bytes:
 
 def canonical(value: Mapping[str, Any]) -> bytes:
     """JSON in one form only: sorted keys, no spaces, ASCII."""
+    try:
+        # The same bytes in a tenth of the time, where nothing has to be escaped to be ASCII.
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        if text.isascii() and b"\x7f" not in text:
+            return text
+    except TypeError:
+        pass  # Not for orjson: integers of more than 64 bits.
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -63,14 +75,17 @@ class AuditLog:
     async def append(self, session: WriteSession, events: Sequence[Event]) -> None:
         """Append events, in this order, in two statements however many they are. To be the transaction's last ones."""
         heads, key = await self._lock(session, {event.organization_id for event in events})
-        rows: list[Any] = []
-        for event in events:
+        rows: list[bytes] = []
+        for number, event in enumerate(events, 1):
             head = heads[event.organization_id]
             link = Link(head.sequence + 1, key.id, head.mac)
             mac = key.mac(encode(event, link))
             heads[event.organization_id] = Head(link.sequence, mac)
             rows.append(_row(event, link, mac))
-        await session.execute(_APPEND, _columns(heads) | {"rows": dump(rows)})
+            if number % _UNINTERRUPTED == 0:
+                await asyncio.sleep(0)
+        written = b"[" + b",".join(rows) + b"]"
+        await session.execute(_APPEND, _columns(heads) | {"rows": written.decode()})
 
     async def _lock(self, session: WriteSession, scopes: set[Scope]) -> tuple[dict[Scope, Head], AuditKey]:
         rows = await session.rows(_LOCK, {"ids": list(scopes), "genesis": GENESIS})
@@ -86,8 +101,8 @@ class AuditLog:
         return Deed("key.rotate", detail={"auditKey": str(key_id)})
 
 
-def _row(event: Event, link: Link, mac: bytes) -> dict[str, Any]:
-    return {
+def _row(event: Event, link: Link, mac: bytes) -> bytes:
+    row: dict[str, Any] = {
         "id": str(event.id),
         "at": event.at.isoformat(),
         "actor": event.actor,
@@ -100,11 +115,17 @@ def _row(event: Event, link: Link, mac: bytes) -> dict[str, Any]:
         "detail": event.detail,
         "address": event.address,
         "reason": event.reason,
+        "times": event.times,
+        "last_at": None if event.last_at is None else event.last_at.isoformat(),
         "sequence": link.sequence,
         "key_id": str(link.key_id),
         "previous": f"\\x{link.previous.hex()}",
         "mac": f"\\x{mac.hex()}",
     }
+    try:
+        return orjson.dumps(row)
+    except TypeError:
+        return dump(row).encode()
 
 
 def _columns(heads: Mapping[Scope, Head]) -> dict[str, list[Any]]:
@@ -137,13 +158,13 @@ WITH heads AS (
 )
 INSERT INTO audit_log (
     id, at, actor, token_id, action, organization_id, integration_id, config_id, keys, detail, address, reason,
-    sequence, key_id, previous, mac
+    times, last_at, sequence, key_id, previous, mac
 )
 SELECT r.id, r.at, r.actor, r.token_id, r.action, r.organization_id, r.integration_id, r.config_id, r.keys,
-    r.detail, r.address, r.reason, r.sequence, r.key_id, r.previous, r.mac
+    r.detail, r.address, r.reason, r.times, r.last_at, r.sequence, r.key_id, r.previous, r.mac
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
     id uuid, at timestamptz, actor varchar, token_id uuid, action varchar, organization_id uuid,
     integration_id uuid, config_id uuid, keys varchar[], detail jsonb, address varchar, reason varchar,
-    sequence bigint, key_id uuid, previous bytea, mac bytea
+    times bigint, last_at timestamptz, sequence bigint, key_id uuid, previous bytea, mac bytea
 )
 """)

@@ -37,12 +37,15 @@ class ChangeFeed:
         snapshots: Snapshots,
         forget_tokens: Callable[[], None],
         wake: Callable[[], None] = lambda: None,
+        *,
+        vouch_for_tokens: Callable[[float], None] | None = None,
     ) -> None:
         """`wake` is called whenever something has changed, and when something may have while nobody listened."""
         self._url = asyncpg_dsn(database_url)
         self._snapshots = snapshots
         self._forget_tokens = forget_tokens
         self._wake = wake
+        self._vouch_for_tokens = vouch_for_tokens
         self._name = uuid.uuid4().hex
         self._sent: dict[str, float] = {}
         self._heard = 0.0
@@ -92,6 +95,8 @@ class ChangeFeed:
         if moment is not None:
             self._heard = time.monotonic()
             self._snapshots.vouch(moment)
+            if self._vouch_for_tokens is not None:
+                self._vouch_for_tokens(moment)
 
     def _on_change(self, connection: object, pid: int, channel: str, payload: object) -> None:
         if payload == TOKENS:

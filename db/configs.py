@@ -1,12 +1,11 @@
 """Configs one by one: lists, look-ups, standalone writes, deletion, history and restoring."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, or_, select
+from sqlalchemy import Select, bindparam, select
 
 from db import access, history
 from db.access import Principal
@@ -17,38 +16,13 @@ from db.fields import Field, check_value, fields_of
 from db.history import PastValue, history_at, open_past, seal_past, select_history
 from db.limits import DESCRIPTION_LIMIT, Problems
 from db.models import Config, ConfigVersion, Integration, Organization
-from db.models.base import CONFIG_TYPE
-from db.pages import Order, Page, read_page
 from db.policy import UNSEALING, admit, admit_to
 from db.schema_change import spell
 from db.sessions import ReadSession
-from db.stored import SchemaField, StoredConfig, select_stored, stored
+from db.stored import StoredConfig, select_stored, stored
 from db.values import JSON, ConfigType, is_empty
 from db.vault import Opened, Transaction
 from db.writing import Entry, Spot, check_versions, lock, put, remove
-
-ORDER: Final = Order("configs", (Config.key, Config.id), (str, uuid.UUID))
-
-
-class ScopeFilter(StrEnum):
-    """Which rows a list shows, relative to an organization."""
-
-    ALL = "all"
-    GLOBAL_ONLY = "global_only"
-    ORGANIZATION_ONLY = "organization_only"
-    ORGANIZATION_AND_GLOBAL = "organization_and_global"
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list of configs is narrowed to."""
-
-    scope: ScopeFilter = ScopeFilter.ORGANIZATION_AND_GLOBAL
-    organization_id: uuid.UUID | None = None
-    integration_id: uuid.UUID | None = None
-    type: ConfigType | None = None
-    key_contains: str | None = None
-    standalone: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,42 +58,6 @@ async def configs_by_id(
     """Those of these configs that are visible."""
     rows = await session.rows(select_configs(principal).where(among(Config.id, ids)))
     return {row.id: stored(row) for row in rows}
-
-
-async def list_configs(
-    session: ReadSession, principal: Principal, wanted: Filter, first: int, after: str | None
-) -> Page[StoredConfig]:
-    """One page of configs, by key. No secret is opened for it."""
-    admit(principal, "Query.configs")
-    await check_filter(session, principal, wanted.organization_id, wanted.integration_id)
-    statement = select_configs(principal).where(*_conditions(wanted))
-    return await read_page(session, statement, ORDER, first, after, stored)
-
-
-async def check_filter(
-    session: ReadSession,
-    principal: Principal,
-    organization_id: uuid.UUID | None,
-    integration_id: uuid.UUID | None,
-) -> None:
-    """Refuse to filter by an organization or integration that the caller does not see."""
-    organization = select(literal("organization")).where(
-        Organization.id == organization_id, access.organizations_of(principal)
-    )
-    integration = select(literal("integration")).where(
-        Integration.id == integration_id, access.integrations_of(principal)
-    )
-    asked = {
-        name: statement
-        for name, statement, id in (
-            ("organization", organization, organization_id),
-            ("integration", integration, integration_id),
-        )
-        if id is not None
-    }
-    for name, statement in asked.items():
-        if await session.scalar(statement) is None:
-            raise NotFound(name)
 
 
 async def set_config(transaction: Transaction, write: StandaloneWrite) -> uuid.UUID:
@@ -248,39 +186,6 @@ def check_write(write: StandaloneWrite, problems: Problems, *path: str | int) ->
         problems.add("must not be empty; use deleteConfig to remove a config", *path, "value")
         return None
     return check_value(Field(write.key, write.type), write.value, problems, *path, "value")
-
-
-def effective_type() -> ColumnElement[ConfigType]:
-    """The effective type, in SQL: as StoredConfig.type."""
-    own: ColumnElement[ConfigType] = func.coalesce(SchemaField.field_type, Config.config_type)
-    secret: ColumnElement[ConfigType] = literal(ConfigType.SECRET, CONFIG_TYPE)
-    return case((Config.sealed.is_not(None), secret), else_=own)
-
-
-def _conditions(wanted: Filter) -> Sequence[ColumnElement[bool]]:
-    found = list(_scope(wanted))
-    if wanted.integration_id is not None:
-        found.append(Config.integration_id == wanted.integration_id)
-    if wanted.standalone is not None:
-        found.append(Config.integration_id.is_(None) == wanted.standalone)
-    if wanted.type is not None:
-        found.append(effective_type() == literal(wanted.type, CONFIG_TYPE))
-    if wanted.key_contains:
-        found.append(Config.key.icontains(wanted.key_contains, autoescape=True))
-    return found
-
-
-def _scope(wanted: Filter) -> Sequence[ColumnElement[bool]]:
-    is_global, of = Config.organization_id.is_(None), wanted.organization_id
-    match wanted.scope:
-        case ScopeFilter.GLOBAL_ONLY:
-            return [is_global]
-        case ScopeFilter.ORGANIZATION_ONLY:
-            return [~is_global if of is None else Config.organization_id == of]
-        case ScopeFilter.ORGANIZATION_AND_GLOBAL if of is not None:
-            return [or_(Config.organization_id == of, is_global)]
-        case _:
-            return []
 
 
 def _deed(action: str, row: StoredConfig, detail: dict[str, Any] | None = None) -> Deed:

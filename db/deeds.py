@@ -41,11 +41,19 @@ class Deed:
     detail: dict[str, Any] | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def by(self, principal: Principal, origin: Origin = NOWHERE) -> "Event":
-        """The deed with who did it and from where."""
+    def by(
+        self,
+        principal: Principal,
+        origin: Origin = NOWHERE,
+        *,
+        at: datetime | None = None,
+        times: int = 1,
+        last_at: datetime | None = None,
+    ) -> "Event":
+        """The deed with who did it and from where; if it was done at other times than its own, with these."""
         return Event(
             id=uuid.uuid4(),
-            at=self.at,
+            at=at or self.at,
             actor=_storable(principal.name),
             token_id=None if principal.token_id == _NO_TOKEN else principal.token_id,
             action=self.action,
@@ -56,6 +64,8 @@ class Deed:
             detail=self.detail,
             address=origin.address,
             reason=origin.reason,
+            times=times,
+            last_at=last_at,
         )
 
 
@@ -75,12 +85,15 @@ class Event:
     detail: dict[str, Any] | None
     address: str | None
     reason: str | None
+    times: int = 1
+    last_at: datetime | None = None
+    """When it was done for the last time, where that was more than once."""
 
     def told(self) -> dict[str, Any]:
-        """The event as JSON has it."""
-        return {
+        """The event as JSON has it. `times` and `lastAt` are told of what was done more than once only."""
+        told: dict[str, Any] = {
             "id": str(self.id),
-            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "at": _tell_moment(self.at),
             "actor": self.actor,
             "tokenId": _text(self.token_id),
             "action": self.action,
@@ -92,6 +105,11 @@ class Event:
             "address": self.address,
             "reason": self.reason,
         }
+        if self.times != 1:
+            told["times"] = self.times
+        if self.last_at is not None:
+            told["lastAt"] = _tell_moment(self.last_at)
+        return told
 
 
 def tell_ids(ids: Sequence[uuid.UUID | None]) -> list[str]:
@@ -102,6 +120,10 @@ def tell_ids(ids: Sequence[uuid.UUID | None]) -> list[str]:
 def _storable(name: str) -> str:
     """A name as the log can hold it: an identity provider's may be anything, and must not keep others' events out."""
     return name.replace("\0", " ").encode(errors="replace").decode()[:NAME_LIMIT]
+
+
+def _tell_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _text(id: uuid.UUID | None) -> str | None:

@@ -33,6 +33,8 @@ EVENT_COLUMNS: Final = (
     AuditEvent.detail,
     AuditEvent.address,
     AuditEvent.reason,
+    AuditEvent.times,
+    AuditEvent.last_at,
 )
 """The columns of Event, in its order."""
 

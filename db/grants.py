@@ -7,13 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from db.errors import SettingsError
-from db.models import AuditEvent, AuditHead, AuditKey, Base
+from db.models import AuditEvent, AuditHead, AuditKey, BackfillMove, Base
 from db.settings import sqlalchemy_url
 
 _APPENDED: Final = {
     AuditEvent.__tablename__: "SELECT, INSERT",
     AuditHead.__tablename__: "SELECT, INSERT, UPDATE",
     AuditKey.__tablename__: "SELECT, INSERT, UPDATE",
+    BackfillMove.__tablename__: "SELECT",
     "strongroom_version": "SELECT",
 }
 """The tables of which the service may not do everything."""

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Row, Select, func, insert, select, update
+from sqlalchemy import ARRAY, Executable, Row, Select, Uuid, any_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db import access, history
-from db.access import Principal
-from db.arrays import among
+from db.access import Limit, Principal
 from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_fields, check_values, fields_of
 from db.limits import DESCRIPTION_LIMIT, Problems, value_map, version_map
 from db.models import ConfigField, Integration
+from db.models.config import NOWHERE
 from db.pages import Order, Page, read_page
 from db.policy import admit, admit_to
+from db.prepared import Shapes
 from db.schema_change import SchemaChange, change_schema
-from db.sessions import ReadSession
+from db.sessions import QuickSession, ReadSession
 from db.values import JSON
 from db.vault import Transaction
 from db.writing import Entry, Spot, check_versions, lock, put, remove
@@ -57,11 +58,19 @@ async def find_integration(
 
 
 async def integrations_by_id(
-    session: ReadSession, principal: Principal, ids: Collection[uuid.UUID]
+    session: QuickSession, principal: Principal, ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, IntegrationRow]:
     """Those of these integrations that are visible and not deleted."""
-    rows = await session.rows(select_integrations(principal).where(among(Integration.id, ids)))
-    return {row.id: IntegrationRow(*row) for row in rows}
+    rows = await session.fetch(_BY_ID.find(principal.integration_ids), ids=list(ids))
+    return {row["id"]: IntegrationRow(*row) for row in rows}
+
+
+def _select_by_id(integrations: Limit) -> Select[*tuple[Any, ...]]:
+    caller = Principal(NOWHERE, "", frozenset(), integration_ids=integrations)
+    return select_integrations(caller).where(Integration.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+
+
+_BY_ID = Shapes(_select_by_id)
 
 
 async def list_integrations(

@@ -18,12 +18,13 @@ from db.embedded import EmbeddedPostgres, EmbeddedValkey, hold
 from db.errors import SettingsError
 from db.reachability import check_postgres, check_redis
 from db.settings import Settings
-from db.supervisor import Child
+from db.supervisor import Child, stop_together
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {"API": ("gql", "serve"), "worker": ("workers",)}
 """The modules that are run, in the order in which they start and are stopped."""
 
+_SHARING: Final = "API"
 _TOKEN_FILE: Final = "admin.token"  # noqa: S105 - a file's name
 _LAUNCHER_ONLY: Final = frozenset({"STRONGROOM_ADMIN_TOKEN", "STRONGROOM_MIGRATION_DATABASE_URL"})
 _TICK: Final = 0.1
@@ -128,22 +129,30 @@ class Launcher:
     def _start_children(self, home: Path, database_url: str, redis_url: str, stack: ExitStack) -> list[Child]:
         environ = {name: value for name, value in self.environ.items() if name not in _LAUNCHER_ONLY}
         environ |= {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "STRONGROOM_HOME": str(home)}
-        children = [
+        groups = [self._make_group(name, environ, home) for name in self.commands]
+        for group in reversed(groups):
+            stack.callback(stop_together, group)  # Called in the order of the commands: last in, first out.
+        children = [child for group in groups for child in group]
+        for child in children:
+            child.start()
+        return children
+
+    def _make_group(self, name: str, environ: Mapping[str, str], home: Path) -> list[Child]:
+        """The processes of one command: so many APIs as are set, which share their port, and one of anything else."""
+        count = self.settings.api_processes if name == _SHARING else 1
+        command = self.commands[name]
+        names = [name, *(f"{name} {number}" for number in range(2, count + 1))]
+        return [
             Child(
                 name,
                 [sys.executable, "-m", *command],
                 folder=self.root,
                 environ=environ,
-                note=home / f"{name.lower()}.process",
+                note=home / f"{name.lower().replace(' ', '-')}.process",
                 say=say,
             )
-            for name, command in self.commands.items()
+            for name in names
         ]
-        for child in reversed(children):
-            stack.callback(child.stop)  # Called in the order of the commands: the stack is last in, first out.
-        for child in children:
-            child.start()
-        return children
 
     async def _wait_until_ready(self) -> None:
         deadline = self._loop.time() + _READY_WITHIN

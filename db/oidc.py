@@ -34,6 +34,7 @@ NAMES: Final = tuple(
         "ISSUER",
         "JWKS_URL",
         "LEEWAY",
+        "MAX_AGE",
         "ORGANIZATIONS_CLAIM",
         "PERMISSIONS_CLAIM",
         "ROLES",
@@ -41,12 +42,16 @@ NAMES: Final = tuple(
 )
 
 _LONGEST_LEEWAY: Final = 300
+_LONGEST_AGE: Final = 366 * 24 * 60 * 60
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Oidc:
-    """The provider, and which of its claims say what. `roles` None: the claim names permissions itself."""
+    """The provider, and which of its claims say what. `roles` None: the claim names permissions itself.
+
+    `max_age`: for how many seconds a JWT holds at most after it was issued, whatever its own end; None is no limit.
+    """
 
     issuer: str
     audience: tuple[str, ...]
@@ -57,6 +62,7 @@ class Oidc:
     integrations_claim: str | None = None
     roles: Mapping[str, frozenset[Permission]] | None = None
     leeway: int = 30
+    max_age: int | None = None
 
 
 def read_oidc(environ: Mapping[str, str]) -> Oidc | None:
@@ -77,6 +83,7 @@ def read_oidc(environ: Mapping[str, str]) -> Oidc | None:
         integrations_claim=given.get("INTEGRATIONS_CLAIM"),
         roles=_roles(given["ROLES"]) if "ROLES" in given else None,
         leeway=_leeway(given.get("LEEWAY", "30")),
+        max_age=_max_age(given["MAX_AGE"]) if "MAX_AGE" in given else None,
     )
 
 
@@ -130,6 +137,12 @@ def _algorithms(text: str) -> tuple[str, ...]:
 def _leeway(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > _LONGEST_LEEWAY:
         raise SettingsError(f"{PREFIX}LEEWAY is not a number of seconds from 0 to {_LONGEST_LEEWAY}")
+    return int(text)
+
+
+def _max_age(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,8}", text) or not 0 < int(text) <= _LONGEST_AGE:
+        raise SettingsError(f"{PREFIX}MAX_AGE is not a number of seconds from 1 to {_LONGEST_AGE}")
     return int(text)
 
 

@@ -5,12 +5,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import ARRAY, Row, Select, Uuid, any_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import access
-from db.access import Principal
-from db.arrays import among
+from db.access import Limit, Principal
 from db.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.limits import Problems
@@ -18,7 +17,8 @@ from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Tok
 from db.models.config import NOWHERE
 from db.pages import Order, Page, read_page
 from db.policy import admit, admit_to
-from db.sessions import ReadSession
+from db.prepared import Shapes
+from db.sessions import QuickSession, ReadSession
 from db.vault import Transaction
 
 ORDER = Order("organizations", (Organization.name, Organization.id), (str, uuid.UUID))
@@ -47,11 +47,19 @@ async def find_organization(session: ReadSession, principal: Principal, id: uuid
 
 
 async def organizations_by_id(
-    session: ReadSession, principal: Principal, ids: Collection[uuid.UUID]
+    session: QuickSession, principal: Principal, ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, OrganizationRow]:
     """Those of these organizations that are visible."""
-    rows = await session.rows(select_organizations(principal).where(among(Organization.id, ids)))
-    return {row.id: OrganizationRow(*row) for row in rows}
+    rows = await session.fetch(_BY_ID.find(principal.organization_ids), ids=list(ids))
+    return {row["id"]: OrganizationRow(*row) for row in rows}
+
+
+def _select_by_id(organizations: Limit) -> Select[*tuple[Any, ...]]:
+    caller = Principal(NOWHERE, "", frozenset(), organizations)
+    return select_organizations(caller).where(Organization.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+
+
+_BY_ID = Shapes(_select_by_id)
 
 
 async def list_organizations(

@@ -4,22 +4,25 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, overload
 
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from db.errors import BadInput, Problem, refuse
-from db.sessions import ReadSession
+from db.prepared import Shapes
+from db.sessions import QuickSession, ReadSession
 from db.values import dump, storable
 
 PAGE_LIMIT: Final = 200
 """Rows of one page, at most."""
 
 T = TypeVar("T")
+Count = Callable[[QuickSession], Awaitable[int]]
+"""Counts a whole list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Page(Generic[T]):
     cursors: Sequence[str]
     has_next: bool
     has_previous: bool
-    total: Select[int] | None = None
+    total: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,30 @@ class Order:
 
     def apply(self, statement: Select[*tuple[Any, ...]], first: int, after: str | None) -> Select[*tuple[Any, ...]]:
         """The statement for `first` rows after a cursor, and one more to know whether more follow."""
-        if not 1 <= first <= PAGE_LIMIT:
-            raise BadInput([Problem(("first",), f"must be between 1 and {PAGE_LIMIT}")])
+        check_size(first)
         if after is not None:
-            here, there = tuple_(*self.columns), tuple_(*self._read(after))
-            statement = statement.where(here < there if self.descending else here > there)
-        ordered = [column.desc() if self.descending else column.asc() for column in self.columns]
-        return statement.order_by(*ordered).limit(first + 1)
+            statement = statement.where(self._follows(self._read(after)))
+        return self._sort(statement).limit(first + 1)
+
+    def prepare(self, statement: Select[*tuple[Any, ...]], *, after: bool) -> Select[*tuple[Any, ...]]:
+        """As `apply`, with names for what `values` gives."""
+        if after:
+            there = [bindparam(f"after_{index}", type_=column.type) for index, column in enumerate(self.columns)]
+            statement = statement.where(self._follows(there))
+        return self._sort(statement).limit(bindparam("most", type_=Integer))
+
+    def values(self, first: int, after: str | None) -> dict[str, Any]:
+        """The values for the names of `prepare`."""
+        check_size(first)
+        there = [] if after is None else self._read(after)
+        return {"most": first + 1} | {f"after_{index}": value for index, value in enumerate(there)}
+
+    def _follows(self, there: Sequence[Any]) -> ColumnElement[bool]:
+        here = tuple_(*self.columns)
+        return here < tuple_(*there) if self.descending else here > tuple_(*there)
+
+    def _sort(self, statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+        return statement.order_by(*(column.desc() if self.descending else column.asc() for column in self.columns))
 
     def cursor(self, *values: object) -> str:
         """The cursor of a row with these sort values."""
@@ -75,6 +95,56 @@ class Order:
             refuse("is no cursor of this list", "after")
 
 
+def check_size(first: int) -> None:
+    """Refuse a page of no rows, or of more than PAGE_LIMIT."""
+    if not 1 <= first <= PAGE_LIMIT:
+        raise BadInput([Problem(("first",), f"must be between 1 and {PAGE_LIMIT}")])
+
+
+class Cursors(Sequence[str]):
+    """The cursors of a page's rows, each made when somebody looks at it: most lists show only the last one."""
+
+    def __init__(self, order: Order, rows: Sequence[Any]) -> None:
+        self._order = order
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        """One cursor, or some."""
+        if isinstance(index, slice):
+            return Cursors(self._order, self._rows[index])
+        row = self._rows[index]
+        return self._order.cursor(*(row[name] for name in self._order.names))
+
+
+async def fetch_page(
+    session: QuickSession,
+    shapes: tuple[Shapes, Shapes],
+    shape: tuple[Any, ...],
+    values: Mapping[str, Any],
+    place: tuple[Order, int, str | None],
+    make: Callable[[Any], T],
+) -> Page[T]:
+    """One page of a prepared list: of `shapes`, the first gives the page (for a shape, and whether it follows a
+    cursor), the second the count. `values` are the names' that both have; `place` is the order, how many rows at most,
+    and the cursor."""
+    order, first, after = place
+    rows = await session.fetch(shapes[0].find(*shape, after is not None), **values, **order.values(first, after))
+    shown = rows[:first]
+
+    async def count(session: QuickSession) -> int:
+        (counted,) = await session.fetch(shapes[1].find(*shape), **values)
+        return counted[0]
+
+    return Page([make(row) for row in shown], Cursors(order, shown), len(rows) > first, after is not None, count)
+
+
 async def read_page(
     session: ReadSession,
     statement: Select[*tuple[Any, ...]],
@@ -88,11 +158,16 @@ async def read_page(
     shown = rows[:first]
     return Page(
         items=[make(row) for row in shown],
-        cursors=[order.cursor(*(getattr(row, name) for name in order.names)) for row in shown],
+        cursors=Cursors(order, [row._mapping for row in shown]),  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - SQLAlchemy's documented accessor
         has_next=len(rows) > first,
         has_previous=after is not None,
-        total=select(func.count()).select_from(statement.order_by(None).subquery()),
+        total=lambda session: session.scalar(count_rows(statement)),
     )
+
+
+def count_rows(statement: Select[*tuple[Any, ...]]) -> Select[int]:
+    """A statement that counts another one's rows."""
+    return select(func.count()).select_from(statement.order_by(None).subquery())
 
 
 def _show(value: object) -> str | int:

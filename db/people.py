@@ -40,6 +40,7 @@ class People:
     def __init__(self, oidc: Oidc, keys: KeySet | None = None) -> None:
         self._oidc = oidc
         self._keys = keys or KeySet(oidc)
+        self._required = ["exp", "iss", "aud", "sub", *(["iat"] if oidc.max_age is not None else [])]
 
     async def identify(self, database: Database, credential: str) -> Principal:
         """The person. Raises Unauthenticated, and never tells why; Unavailable while no key can be had."""
@@ -55,7 +56,7 @@ class People:
             permissions=self._permissions(claims),
             organization_ids=organizations,
             integration_ids=integrations,
-            expires_at=_moment(claims["exp"], self._oidc.leeway),
+            expires_at=self._end(claims),
             is_person=True,
         )
 
@@ -82,11 +83,17 @@ class People:
                 audience=self._oidc.audience,
                 issuer=self._oidc.issuer,
                 leeway=self._oidc.leeway,
-                options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
+                options={"require": self._required, "enforce_minimum_key_length": True},
             )
         except _UNREADABLE:
             pass  # Raised below, outside, so that the refusal carries no cause.
         raise Unauthenticated
+
+    def _end(self, claims: Mapping[str, Any]) -> datetime:
+        end = _moment(claims["exp"], self._oidc.leeway)
+        if self._oidc.max_age is None:
+            return end
+        return min(end, _moment(claims["iat"], self._oidc.leeway + self._oidc.max_age))
 
     def _permissions(self, claims: Mapping[str, Any]) -> frozenset[Permission]:
         limits = (self._oidc.organizations_claim, self._oidc.integrations_claim)

@@ -73,6 +73,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Query.backfillRun": _RUNS,
         "Subscription.backfillProgress": _RUNS,
         "Query.backfillRuns": _RUNS,
+        "Query.rootKeys": _RUNS,
         "Query.tokens": _TOKENS,
         "Config.decryptedValue": Rule((_P.CONFIG_REVEAL,), Reach.OWNED),
         "Mutation.createOrganization": Rule((_P.ORGANIZATION_WRITE,), Reach.UNLIMITED),

@@ -44,14 +44,14 @@ class Pool:
         )
         return cls(pool)
 
-    async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
+    async def fetch(self, statement: str, *arguments: object, timeout: float = _TIMEOUT) -> Sequence[Any]:  # noqa: ASYNC109 - asyncpg's own
         """All rows of a statement; tried once more when the connection turns out to be gone."""
         try:
-            return await self._pool.fetch(statement, *arguments)
+            return await self._pool.fetch(statement, *arguments, timeout=timeout)
         except _GONE:
             # Where one connection is gone the others are, too: the server was restarted.
             await self._pool.expire_connections()
-            return await self._pool.fetch(statement, *arguments)
+            return await self._pool.fetch(statement, *arguments, timeout=timeout)
 
     async def close(self) -> None:
         """Close every connection."""

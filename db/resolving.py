@@ -67,11 +67,18 @@ class Resolver:
         Raises NotFound without a visible integration, organization or mapping, and Undecryptable, naming every
         key, when a secret cannot be opened.
         """
+        return open_snapshot(await self.load(principal, integration, organization_id))
+
+    async def load(self, principal: Principal, integration: str, organization_id: uuid.UUID) -> Snapshot:
+        """What there is to open for this caller, from memory or from PostgreSQL. Raises NotFound as `resolve` does."""
         admit(principal, "Query.resolve")
+        if not principal.sees_organization(organization_id):
+            # Before anything is looked up: how long it takes would tell what is in memory of another's.
+            raise NotFound("organization")
         snapshot = self.snapshots.get(integration, organization_id)
         if snapshot is None:
             snapshot = await self._read(integration, organization_id)
-        return open_snapshot(principal, snapshot, organization_id)
+        return check_snapshot(principal, snapshot, organization_id)
 
     def forget(self, batch: Batch) -> None:
         """Resolve nothing from what a batch of changes has made stale."""
@@ -85,20 +92,32 @@ class Resolver:
         return snapshot
 
 
-def open_snapshot(principal: Principal, snapshot: Snapshot | None, organization_id: uuid.UUID) -> ResolvedConfig:
-    """What a snapshot gives a caller: the gate first, then every secret opened."""
+def check_snapshot(principal: Principal, snapshot: Snapshot | None, organization_id: uuid.UUID) -> Snapshot:
+    """The gate: the snapshot, if this caller may see what it is of. NotFound for all that it may not."""
     if snapshot is None or not principal.sees_integration(snapshot.integration.id):
         raise NotFound("integration")
     if snapshot.organization is None or not principal.sees_organization(organization_id):
         raise NotFound("organization")
     if not snapshot.is_mapped:
         raise NotFound("mapping")
+    return snapshot
+
+
+def open_snapshot(snapshot: Snapshot) -> ResolvedConfig:
+    """What a snapshot that has passed the gate gives: every secret opened."""
+    return show_snapshot(snapshot, _open_entries(snapshot))
+
+
+def show_snapshot(snapshot: Snapshot, entries: Sequence[ResolvedEntry]) -> ResolvedConfig:
+    """A snapshot that has passed the gate, with these entries."""
+    if snapshot.organization is None:
+        raise NotFound("organization")
     return ResolvedConfig(
         snapshot.integration,
         snapshot.organization,
         snapshot.entity_id,
         snapshot.entity_name,
-        _open_entries(snapshot),
+        entries,
         snapshot.missing,
         snapshot.unfit,
     )

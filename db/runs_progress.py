@@ -1,11 +1,13 @@
 """What runs tell of themselves: their progress, their lists, and the rows that they left alone."""
 
+import math
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy import Row, Select, case, func, select, text
 
 from db import access
 from db.access import Principal
@@ -23,7 +25,11 @@ QUARANTINE_ORDER: Final = Order(
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run with its progress, summed over its slices."""
+    """A run with its progress, summed over its slices.
+
+    While it runs, `rows_per_second` is of the last seconds, and `seconds_left` follows from it: None while nobody
+    can say. `throttled_by` is why the workers hold back now. Once it is over the rate is that of the whole run.
+    """
 
     id: uuid.UUID
     kind: BackfillKind
@@ -35,10 +41,16 @@ class RunRow:
     skipped: int
     quarantined: int
     rows_per_second: float | None
+    seconds_left: int | None
+    throttled_by: str | None
     started_at: datetime | None
     finished_at: datetime | None
     started_by: str
     error: str | None
+    organization_ids: Sequence[uuid.UUID] | None = None
+    include_global: bool = False
+    certificate: Mapping[str, Any] | None = None
+    """What VERIFY proved, once it has succeeded (workers/certificate.py makes it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,10 @@ def _select_runs() -> Select[*tuple[Any, ...]]:
         .where(BackfillSlice.run_id == BackfillRun.id)
         .lateral("sums")
     )
-    seconds = func.extract("epoch", func.coalesce(BackfillRun.finished_at, func.now()) - BackfillRun.started_at)
+    now = func.clock_timestamp()
+    seconds = func.extract("epoch", func.coalesce(BackfillRun.finished_at, now) - BackfillRun.started_at)
+    runs = BackfillRun.status == BackfillStatus.RUNNING.value
+    recent = case((runs & (BackfillRun.sampled_at > now - _RECENT), BackfillRun.recent_rate))
     return select(
         BackfillRun.id,
         BackfillRun.kind,
@@ -117,7 +132,12 @@ def _select_runs() -> Select[*tuple[Any, ...]]:
         BackfillRun.started_by,
         BackfillRun.error,
         BackfillRun.created_at,
+        BackfillRun.organization_ids,
+        BackfillRun.include_global,
+        BackfillRun.certificate,
         (sums.c.processed / func.nullif(seconds, 0)).label("rate"),
+        recent.label("recent_rate"),
+        case((runs & (BackfillRun.throttled_at > now - _RECENT), BackfillRun.throttled_by)).label("throttled_by"),
         sums,
     ).join(sums, text("true"))
 
@@ -133,9 +153,32 @@ def _run(row: Row[Any]) -> RunRow:
         changed=int(row.changed),
         skipped=int(row.skipped),
         quarantined=int(row.quarantined),
-        rows_per_second=None if row.rate is None else float(row.rate),
+        rows_per_second=_rate(row),
+        seconds_left=_estimate(int(row.total) - int(row.processed), row.recent_rate),
+        throttled_by=row.throttled_by,
         started_at=row.started_at,
         finished_at=row.finished_at,
         started_by=row.started_by,
         error=row.error,
+        organization_ids=row.organization_ids,
+        include_global=row.include_global,
+        certificate=row.certificate if row.status == BackfillStatus.SUCCEEDED else None,
     )
+
+
+def _rate(row: Row[Any]) -> float | None:
+    rate = row.rate if row.recent_rate is None else row.recent_rate
+    return None if rate is None else float(rate)
+
+
+def _estimate(rows: int, rate: float | None) -> int | None:
+    """Whole seconds that so many rows take; None where that is unknown, or too long to mean anything."""
+    if rate is None or rows > rate * _LONGEST:
+        return None
+    return math.ceil(rows / rate) if rows > 0 else 0
+
+
+_RECENT: Final = text("interval '10 seconds'")
+"""What workers said of a run is the past after so long: they say it every second."""
+
+_LONGEST: Final = 365 * 24 * 3600

@@ -13,10 +13,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Executable, Row
+from sqlalchemy import CursorResult, Executable, Row
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from db.pool import Pool
+from db.prepared import Prepared
 from db.settings import sqlalchemy_url
 from db.values import dump
 
@@ -25,6 +27,8 @@ _RETRIED: Final = frozenset({"40P01", "40001"})
 
 _ATTEMPTS: Final = 8
 _STREAMED: Final = 1_000
+_LONGEST: Final = 600.0
+"""Seconds that a prepared statement may take: counting a long list is slow."""
 
 # At DEBUG SQLAlchemy logs the rows that it reads, legacy plaintext too: whatever the level, ours never does.
 logging.getLogger("sqlalchemy.engine.Engine.strongroom").addFilter(lambda record: record.levelno > logging.DEBUG)
@@ -37,19 +41,54 @@ class ReadSession:
     """Statements that change nothing."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
+        self._connection: AsyncConnection | None = connection
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
-        return (await self._connection.execute(statement, parameters)).all()
+        return (await self._run(statement, parameters)).all()
 
     async def first(self, statement: Executable, parameters: Parameters | None = None) -> Row[Any] | None:
         """The first row of a statement, or None."""
-        return (await self._connection.execute(statement, parameters)).first()
+        return (await self._run(statement, parameters)).first()
 
     async def scalar(self, statement: Executable, parameters: Parameters | None = None) -> Any:
         """The first column of the first row, or None."""
-        return (await self._connection.execute(statement, parameters)).scalar()
+        return (await self._run(statement, parameters)).scalar()
+
+    async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
+        return await self.connection.execute(statement, parameters)
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """What the statements run on."""
+        if self._connection is None:
+            raise AssertionError("there is no connection yet")
+        return self._connection
+
+
+class QuickSession(ReadSession):
+    """Statements that change nothing, each by itself: prepared ones on the hot path's pool, any other on a connection
+    of SQLAlchemy's, which is taken when the first of them comes."""
+
+    def __init__(self, open_pool: Callable[[], Awaitable[Pool]], reader: AsyncEngine) -> None:
+        self._open_pool = open_pool
+        self._reader = reader
+        self._connection: AsyncConnection | None = None
+
+    async def fetch(self, statement: Prepared, **values: object) -> Sequence[Any]:
+        """All rows of a prepared statement, with these values for its names, as asyncpg gives them."""
+        pool = await self._open_pool()
+        return await pool.fetch(statement.text, *statement.arguments(values), timeout=_LONGEST)
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
+        if self._connection is None:
+            self._connection = await self._reader.connect()
+        return await super()._run(statement, parameters)
 
 
 class SteadySession(ReadSession):
@@ -58,7 +97,7 @@ class SteadySession(ReadSession):
     async def stream(self, statement: Executable, parameters: Parameters | None = None) -> AsyncGenerator[Row[Any]]:
         """The rows of a statement one after the other: never are many of them in memory."""
         options = {"yield_per": _STREAMED}
-        async with self._connection.stream(statement, parameters, execution_options=options) as result:
+        async with self.connection.stream(statement, parameters, execution_options=options) as result:
             # In batches: SQLAlchemy makes a greenlet for each step, which costs more than the row.
             async for rows in result.partitions():
                 for row in rows:
@@ -77,7 +116,7 @@ class WriteSession(ReadSession):
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Run a statement; the number of rows that it touched."""
-        return (await self._connection.execute(statement, parameters)).rowcount
+        return (await self.connection.execute(statement, parameters)).rowcount
 
     def at_last(self, work: Callable[["WriteSession", list[T]], Awaitable[None]], *items: T) -> None:
         """Do `work`, once, with all items that were given for it, when everything else of the transaction is done."""
@@ -103,14 +142,27 @@ class Database:
             json_serializer=dump,
             connect_args={"timeout": 5},
         )
+        self._url = database_url
+        self._pool: Pool | None = None
+        self._pool_opens = asyncio.Lock()
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._steady = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @asynccontextmanager
-    async def read(self) -> AsyncGenerator[ReadSession]:
-        """A read session on a connection of its own."""
-        async with self._reader.connect() as connection:
-            yield ReadSession(connection)
+    async def read(self) -> AsyncGenerator[QuickSession]:
+        """A read session."""
+        session = QuickSession(self.pool, self._reader)
+        try:
+            yield session
+        finally:
+            await session.close()
+
+    async def pool(self) -> Pool:
+        """The hot path's pool, opened when it is first asked for."""
+        if self._pool is None:
+            async with self._pool_opens:
+                self._pool = self._pool or await Pool.open(self._url)
+        return self._pool
 
     @asynccontextmanager
     async def steady(self) -> AsyncGenerator[SteadySession]:
@@ -146,6 +198,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._pool is not None:
+            await self._pool.close()
         await self._engine.dispose()
 
 

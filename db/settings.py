@@ -22,8 +22,10 @@ _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
 _MOST_FAILURES: Final = 1_000_000
 _MOST_DOCUMENTS: Final = 100_000
+_MOST_PROCESSES: Final = 64
 
 Trusted = Literal["off", "allow", "only"]
+Introspection = Literal["authenticated", "unlimited", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,12 @@ class Settings:
     automatic_persisted_queries: int = 0
     migration_database_url: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = ()
+    introspection: Introspection = "authenticated"
+    backfill_max_lag: int | None = 5
+    """Seconds that a replica may lag before runs hold back; None heeds none."""
+    backfill_schedule: int | None = None
+    """Minutes between two looks for rows to seal; None looks for none."""
+    api_processes: int = 1
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -76,6 +84,10 @@ class Settings:
             automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
             migration_database_url=_read_migration_url(environ.get("STRONGROOM_MIGRATION_DATABASE_URL")),
             trusted_proxies=_read_networks(environ.get("STRONGROOM_TRUSTED_PROXIES")),
+            introspection=_read_introspection(environ.get("STRONGROOM_INTROSPECTION", "authenticated")),
+            backfill_max_lag=_read_optional(environ, "STRONGROOM_BACKFILL_MAX_LAG", "5", 3600),
+            backfill_schedule=_read_optional(environ, "STRONGROOM_BACKFILL_SCHEDULE", "off", 60),
+            api_processes=_read_processes(environ.get("STRONGROOM_API_PROCESSES", "1")),
         )
         settings.legacy_keys()
         if settings.oidc is not None and looks_like_jwt(settings.admin_token or ""):
@@ -103,12 +115,16 @@ _NAMES: Final = (
     "DATABASE_URL",
     "REDIS_URL",
     "STRONGROOM_ADMIN_TOKEN",
+    "STRONGROOM_API_PROCESSES",
     "STRONGROOM_AUTOMATIC_PERSISTED_QUERIES",
+    "STRONGROOM_BACKFILL_MAX_LAG",
+    "STRONGROOM_BACKFILL_SCHEDULE",
     "STRONGROOM_CORS_ORIGINS",
     "STRONGROOM_FAILED_SIGN_INS_PER_ADDRESS",
     "STRONGROOM_FAILED_SIGN_INS_PER_CREDENTIAL",
     "STRONGROOM_HOME",
     "STRONGROOM_HOST",
+    "STRONGROOM_INTROSPECTION",
     "STRONGROOM_LEGACY_FERNET_KEYS",
     "STRONGROOM_LEGACY_SECRET_KEY",
     "STRONGROOM_LEGACY_SECRET_KEY_INFO",
@@ -150,6 +166,12 @@ def _read_host(text: str) -> str:
 def _read_port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _LAST_PORT:
         raise SettingsError(f"STRONGROOM_PORT is not a whole number from 1 to {_LAST_PORT}")
+    return int(text)
+
+
+def _read_processes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", text) or not 0 < int(text) <= _MOST_PROCESSES:
+        raise SettingsError(f"STRONGROOM_API_PROCESSES is not a whole number from 1 to {_MOST_PROCESSES}")
     return int(text)
 
 
@@ -220,6 +242,12 @@ def _read_trusted(text: str) -> Trusted:
     return text
 
 
+def _read_introspection(text: str) -> Introspection:
+    if text not in ("authenticated", "unlimited", "off"):
+        raise SettingsError("STRONGROOM_INTROSPECTION is not authenticated, unlimited or off")
+    return text
+
+
 def _read_file(text: str | None) -> Path | None:
     return None if text is None else Path(text).absolute()
 
@@ -227,6 +255,16 @@ def _read_file(text: str | None) -> Path | None:
 def _read_count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) > _MOST_DOCUMENTS:
         raise SettingsError(f"STRONGROOM_AUTOMATIC_PERSISTED_QUERIES is not a whole number from 0 to {_MOST_DOCUMENTS}")
+    return int(text)
+
+
+def _read_optional(environ: Mapping[str, str], name: str, default: str, limit: int) -> int | None:
+    """A whole number, or None for `off`."""
+    text = environ.get(name, default)
+    if text == "off":
+        return None
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 0 < int(text) <= limit:
+        raise SettingsError(f"{name} is neither off nor a whole number from 1 to {limit}")
     return int(text)
 
 

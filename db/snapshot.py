@@ -6,11 +6,11 @@ fitness or opening is judged: there is no falling back, and a shadowed value is 
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
 from db.crypto.sealing import DataKey, Place
 from db.errors import SealError
@@ -66,18 +66,48 @@ class Snapshot:
     undecided: Sequence[str]
     cacheable: bool
     weight: int
+    forms: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the edge has made ready of it, by name: without plaintext secrets too, and gone when it is gone."""
 
 
 async def read_snapshot(pool: Pool, vault: Vault, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
     """The snapshot of an integration, by name, for an organization; None without such an integration."""
-    rows = await pool.fetch(_SNAPSHOT, integration, organization_id)
-    return _Reading(vault, organization_id, rows).snapshot() if rows else None
+    rows = await pool.fetch(STATEMENT, integration, organization_id)
+    return _Reading(vault, organization_id, [_Row(*row) for row in rows]).snapshot() if rows else None
+
+
+class _Row(NamedTuple):
+    """A row of the statement: a layer of a key, beside its field and what all rows share."""
+
+    integration_id: uuid.UUID
+    integration_name: str
+    integration_description: str | None
+    integration_created_at: datetime
+    integration_updated_at: datetime
+    organization_name: str | None
+    entity_id: str | None
+    entity_name: str | None
+    key: str | None
+    field_id: uuid.UUID | None
+    field_type: str | None
+    required: bool | None
+    default_value: str | None
+    id: uuid.UUID | None
+    owner_id: uuid.UUID | None
+    config_type: str
+    value: str | None
+    sealed: bytes | None
+    legacy: bool
+    data_key_id: uuid.UUID | None
+    data_key_scope: uuid.UUID | None
+    root_key_id: str | None
+    wrapped: bytes | None
 
 
 class _Reading:
     """Works out a snapshot from the statement's rows."""
 
-    def __init__(self, vault: Vault, organization_id: uuid.UUID, rows: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, vault: Vault, organization_id: uuid.UUID, rows: Sequence[_Row]) -> None:
         self._vault = vault
         self._organization_id = organization_id
         self._rows = rows
@@ -86,22 +116,23 @@ class _Reading:
         self._unfit: list[str] = []
         self._undecided: list[str] = []
         self._cacheable = True
-        self._weight = 1_000
+        self._weight = _BASE_WEIGHT
 
     def snapshot(self) -> Snapshot:
-        layers: dict[str, list[Mapping[str, Any]]] = {}
+        layers: dict[str, list[_Row]] = {}
         for row in self._rows:
-            if row["key"] is not None:
-                layers.setdefault(row["key"], []).append(row)
+            if row.key is not None:
+                layers.setdefault(row.key, []).append(row)
         for key, found in layers.items():
             self._read_key(key, found)
-        head, name = self._rows[0], self._rows[0]["organization_name"]
+        head = self._rows[0]
+        name = head.organization_name
         return Snapshot(
-            _integration(head),
+            IntegrationRow(*head[:5]),
             None if name is None else OrganizationRow(self._organization_id, name),
-            head["entity_id"] is not None,
-            head["entity_id"] or "",
-            head["entity_name"],
+            head.entity_id is not None,
+            head.entity_id or "",
+            head.entity_name,
             tuple(self._entries),
             tuple(self._missing),
             tuple(self._unfit),
@@ -110,97 +141,105 @@ class _Reading:
             self._weight,
         )
 
-    def _read_key(self, key: str, layers: Sequence[Mapping[str, Any]]) -> None:
+    def _read_key(self, key: str, layers: Sequence[_Row]) -> None:
         """Layers come override first; the schema's default is on each of them."""
-        rows = {layer["id"]: layer for layer in layers if layer["id"] is not None}
+        rows = {layer.id: layer for layer in layers if layer.id is not None}
         won = winner(map(_stored, rows.values()), self._vault.legacy_keys)
         if won is not None:
             self._add(rows[won[0].id], *won)
             return
-        field = layers[0]
-        default = None if field["default_value"] is None else unwrap(json.loads(field["default_value"]))
+        first = layers[0]
+        default = None if first.default_value is None else unwrap(_read_json(first.default_value))
         if default is not None:
-            config_type = ConfigType(field["field_type"])
+            config_type = _TYPES[first.field_type or ""]
             self._entries.append(Clear(key, config_type, ValueSource.SCHEMA_DEFAULT, default))
-        elif field["required"]:
+        elif first.required:
             self._missing.append(key)
 
-    def _add(self, layer: Mapping[str, Any], config: StoredConfig, judged: Judgement) -> None:
+    def _add(self, layer: _Row, config: StoredConfig, judged: Judgement) -> None:
         source = ValueSource.DEFAULT if config.organization_id is None else ValueSource.OVERRIDE
         match judged:
             case Value(value):
                 self._cacheable = self._cacheable and not config.is_secret
                 self._entries.append(Clear(config.key, config.type, source, value))
-                self._weight += len(layer["value"])
+                self._weight += _COPIES * len(layer.value or "")
             case Sealed():
                 sealed = config.sealed or b""
                 key = self._data_key(layer)
                 self._entries.append(Closed(config.key, source, config_place(config), sealed, key))
-                self._weight += len(sealed)
+                self._weight += _COPIES * len(sealed)
             case Misfit():
                 self._unfit.append(config.key)
-                if layer["required"]:
+                if layer.required:
                     self._missing.append(config.key)
             case _:
                 self._undecided.append(config.key)
 
-    def _data_key(self, layer: Mapping[str, Any]) -> DataKey | None:
+    def _data_key(self, layer: _Row) -> DataKey | None:
+        if layer.data_key_id is None or layer.root_key_id is None or layer.wrapped is None:
+            return None
         try:
-            return self._vault.data_keys.open(
-                layer["data_key_id"], layer["data_key_scope"], layer["root_key_id"], layer["wrapped"]
-            )
+            return self._vault.data_keys.open(layer.data_key_id, layer.data_key_scope, layer.root_key_id, layer.wrapped)
         except SealError:
             return None
 
 
-def _integration(head: Mapping[str, Any]) -> IntegrationRow:
-    return IntegrationRow(
-        head["integration_id"],
-        head["integration_name"],
-        head["integration_description"],
-        head["integration_created_at"],
-        head["integration_updated_at"],
-    )
-
-
-def _stored(row: Mapping[str, Any]) -> StoredConfig:
+def _stored(row: _Row) -> StoredConfig:
+    """By position: a row of this costs a resolve more than anything else that is done to it."""
     return StoredConfig(
-        id=row["id"],
-        integration_id=row["integration_id"],
-        organization_id=row["owner_id"],
-        key=row["key"],
-        config_type=ConfigType(row["config_type"]),
-        value=None if row["value"] is None else json.loads(row["value"]),
-        sealed=row["sealed"],
-        data_key_id=row["data_key_id"],
-        legacy=row["legacy"],
-        version=0,
-        description=None,
-        created_at=_NEVER,
-        updated_at=_NEVER,
-        updated_by="",
-        field_id=None,
-        schema_field_id=row["field_id"],
-        field_type=None if row["field_type"] is None else ConfigType(row["field_type"]),
+        row.id or _NIL,
+        row.integration_id,
+        row.owner_id,
+        row.key or "",
+        _TYPES[row.config_type],
+        None if row.value is None else _read_json(row.value),
+        row.sealed,
+        row.data_key_id,
+        row.legacy,
+        0,
+        None,
+        _NEVER,
+        _NEVER,
+        "",
+        None,
+        row.field_id,
+        None if row.field_type is None else _TYPES[row.field_type],
     )
 
+
+def _read_json(text: str) -> JSON:
+    """What PostgreSQL's jsonb told of itself: one value, without a space before or after it."""
+    value, _ = _scan(text, 0)
+    return value
+
+
+_scan: Final = cast("Any", json.JSONDecoder()).scan_once
+_TYPES: Final = {config_type.value: config_type for config_type in ConfigType}
+_NIL: Final = uuid.UUID(int=0)
+
+_BASE_WEIGHT: Final = 2_000
+_COPIES: Final = 3
+"""How often a value is in memory: here, and in what the edge has made ready."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
-_SNAPSHOT: Final = """
+STATEMENT: Final = """
 WITH i AS (
     SELECT id, name, description, created_at, updated_at FROM integrations WHERE name = $1 AND NOT is_deleted
 ), m AS (
     SELECT m.integration_id, m.organization_id, m.entity_id, m.entity_name
-    FROM integration_mappings m JOIN i ON m.integration_id = i.id
-    WHERE m.organization_id = $2 OR m.organization_id IS NULL
-    ORDER BY m.organization_id NULLS LAST LIMIT 1
+    FROM integration_mappings m JOIN i ON m.integration_id = i.id AND m.organization_id = $2
+    UNION ALL
+    SELECT m.integration_id, m.organization_id, m.entity_id, m.entity_name
+    FROM integration_mappings m JOIN i ON m.integration_id = i.id AND m.organization_id IS NULL
+    ORDER BY organization_id NULLS LAST LIMIT 1
 ), f AS (
     SELECT f.id, f.key, f.field_type, f.required, f.default_value, f.position
     FROM integration_config_schema f JOIN i ON f.integration_id = i.id
 ), c AS (
-    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id
-    WHERE c.organization_id IS NULL OR c.organization_id = m.organization_id
+    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id AND c.organization_id IS NULL
+    UNION ALL
+    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id AND c.organization_id = m.organization_id
 )
 SELECT i.id AS integration_id, i.name AS integration_name, i.description AS integration_description,
     i.created_at AS integration_created_at, i.updated_at AS integration_updated_at,
@@ -219,3 +258,4 @@ LEFT JOIN (
 LEFT JOIN data_keys k ON k.id = v.data_key_id
 ORDER BY v.position NULLS LAST, v.key, v.owner_id NULLS LAST
 """
+"""Each layer by itself: of an OR, PostgreSQL would read all that the organization and the integration have."""

@@ -1,25 +1,31 @@
 """What happens before anything is served: migrate, open the keyring, make sure of an admin token."""
 
+import logging
 import uuid
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Uuid, cast, func, null, select, text, union_all
+from sqlalchemy import func, select, text
 
 from db.access import Permission, Principal
 from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
-from db.errors import SealError, SettingsError
+from db.errors import SettingsError
 from db.models import AuditKey, DataKey
+from db.root_keys import check_keyring
 from db.sessions import Database, ReadSession, WriteSession
 from db.settings import Settings
-from db.tokens import generate_token, has_admin_token, replace_admin_token
+from db.tokens import find_admin_token, generate_token, replace_admin_token
 from db.upgrade import migrate
 from db.vault import Transaction, Vault
+
+_logger = logging.getLogger("strongroom.start")
+
+_STAYS_REVOKED: Final = "the token in STRONGROOM_ADMIN_TOKEN was revoked and stays so: set another one"
+_NO_ADMIN: Final = "the admin token was revoked, and there is no other: set STRONGROOM_ADMIN_TOKEN to make one"
 
 KEYRING_FILE: Final = "root.keys"
 
@@ -47,15 +53,19 @@ async def prepare(settings: Settings, database_url: str, tell: Callable[[str], N
 
 async def open_keyring(settings: Settings, session: ReadSession, *, create: bool = False) -> RootKeyring:
     """The root keyring of the settings or of the home. A new one is made only for a database without keys."""
-    path = settings.home / KEYRING_FILE
-    if settings.root_keys is not None:
-        keyring = RootKeyring.parse(settings.root_keys)
-    elif path.exists():
-        keyring = RootKeyring.load(path)
-    else:
-        return await _create_keyring(path, session, create=create)
+    keyring = read_keyring(settings)
+    if keyring is None:
+        return await _create_keyring(settings.home / KEYRING_FILE, session, create=create)
     await check_keyring(keyring, session)
     return keyring
+
+
+def read_keyring(settings: Settings) -> RootKeyring | None:
+    """The root keyring, whether or not it opens anything; None where there is none."""
+    path = settings.home / KEYRING_FILE
+    if settings.root_keys is not None:
+        return RootKeyring.parse(settings.root_keys)
+    return RootKeyring.load(path) if path.exists() else None
 
 
 def make_vault(settings: Settings, keyring: RootKeyring) -> Vault:
@@ -73,29 +83,6 @@ async def set_admin_token(settings: Settings, database: Database, vault: Vault) 
     """Make the token of the settings, if there is one, the only admin token: for an API that runs by itself."""
     if settings.admin_token is not None:
         await database.write(lambda session: _ensure_admin(settings, session, vault, _untold))
-
-
-async def check_keyring(keyring: RootKeyring, session: ReadSession) -> None:
-    """Refuse a keyring that lacks a root key which the database needs, or that has another key under its id."""
-    data_keys = select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
-    audit_keys = select(AuditKey.id, cast(null(), Uuid), AuditKey.root_key_id, AuditKey.wrapped)
-    rows = await session.rows(union_all(data_keys, audit_keys))
-    lacking = Counter(row.root_key_id for row in rows if row.root_key_id not in keyring.ids)
-    if lacking:
-        told = ", ".join(f"{id} ({count} keys)" for id, count in sorted(lacking.items()))
-        raise SettingsError(f"the root keyring lacks keys that the database is sealed with: {told}")
-    shut = Counter(row.root_key_id for row in rows if not _opens(keyring, *tuple(row)))
-    if shut:
-        told = ", ".join(f"{id} ({count} keys do not open)" for id, count in sorted(shut.items()))
-        raise SettingsError(f"root keys are not those that the database is sealed with: {told}")
-
-
-def _opens(keyring: RootKeyring, key_id: uuid.UUID, scope: uuid.UUID | None, root_key_id: str, wrapped: bytes) -> bool:
-    try:
-        keyring.unwrap(root_key_id, wrapped, data_key_id=key_id, organization_id=scope)
-    except SealError:
-        return False
-    return True
 
 
 async def _create_keyring(path: Path, session: ReadSession, *, create: bool) -> RootKeyring:
@@ -120,8 +107,13 @@ async def _ensure_admin(settings: Settings, session: WriteSession, vault: Vault,
     start_up = Principal(uuid.UUID(int=0), "start-up", frozenset(Permission))
     transaction = Transaction(session, start_up, vault)
     if settings.admin_token is not None:
-        await replace_admin_token(transaction, settings.admin_token)
-    elif not await has_admin_token(session):
+        if not await replace_admin_token(transaction, settings.admin_token):
+            _logger.warning(_STAYS_REVOKED)
+        return
+    holds = await find_admin_token(session)
+    if holds is None:
         token = generate_token()
         await replace_admin_token(transaction, token)
         tell(token)
+    elif not holds:
+        _logger.warning(_NO_ADMIN)

@@ -4,11 +4,12 @@ The effective type is the integration's schema type, whatever the row says; a ro
 schema field is a secret too, and what is sealed stays one until it is opened by somebody who may.
 """
 
+import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
@@ -18,11 +19,12 @@ from db.models import Config, ConfigField
 from db.values import JSON, MASK, ConfigType, Unfit, coerce, is_empty
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class StoredConfig:
     """One row of `configs` beside the type its integration's schema gives it (None: no such field).
 
-    No repr: a legacy row's value may be a secret in plaintext.
+    No repr: a legacy row's value may be a secret in plaintext. Nobody changes one; it is not frozen, since that would
+    make each of these, one for every row that is read, four times as slow to make.
     """
 
     id: uuid.UUID
@@ -184,6 +186,18 @@ def select_stored() -> Select[*tuple[Any, ...]]:
 def stored(row: Row[Any]) -> StoredConfig:
     """A row of `select_stored`."""
     return StoredConfig(*row)
+
+
+def stored_record(record: Any) -> StoredConfig:
+    """A row of `select_stored` as asyncpg gives it."""
+    given: list[Any] = list(record)
+    given[4] = _TYPES[given[4]]
+    given[5] = None if given[5] is None else json.loads(given[5])
+    given[16] = None if given[16] is None else _TYPES[given[16]]
+    return StoredConfig(*given)
+
+
+_TYPES: Final = {kind.value: kind for kind in ConfigType}
 
 
 def _judge_secret(raw: JSON, legacy_keys: LegacyKeys) -> Judgement:

@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +62,11 @@ class Child:
         if self._process is None and time.monotonic() >= self._due_at:
             self._spawn()
 
+    def ask_to_stop(self) -> None:
+        """Ask the process to end, and do not wait."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Ask the process to end, wait, and kill it if it does not."""
         if self._process is not None:
@@ -84,6 +89,15 @@ class Child:
         self._due_at = time.monotonic() + delay
         self._process = None
         self._say(f"the {self.name} ended ({_describe(process.returncode)}); starting it again")
+
+
+def stop_together(children: Iterable[Child]) -> None:
+    """Stop processes that share a port at once: each may have requests to finish."""
+    children = list(children)
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.stop()
 
 
 def _describe(code: int) -> str:

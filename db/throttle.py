@@ -10,6 +10,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 from db.errors import LimitExceeded, StrongroomError, Unauthenticated
@@ -21,6 +22,9 @@ BUCKETS: Final = 10_000
 
 PERIOD: Final = 60.0
 """A limit is so many failures in this many seconds."""
+
+UNKNOWN: Final = "unknown"
+"""The address of a caller without one."""
 
 _IPV6_NETWORK: Final = 64
 _PREFIX: Final = 8
@@ -63,7 +67,7 @@ class Throttle:
 
     def fail(self, address: str, credential_hash: bytes) -> StrongroomError:
         """The refusal for a failed sign-in, which is counted."""
-        by_address = self._addresses.take(_network(address))
+        by_address = self._addresses.take(network_of(address))
         by_credential = self._credentials.take(credential_hash[:_PREFIX])
         wait = max(by_address, by_credential)
         if not wait:
@@ -78,7 +82,8 @@ class Throttle:
             _logger.warning("failed sign-ins are being limited; the last one was from %s", address)
 
 
-def _network(address: str) -> str:
+@lru_cache(maxsize=BUCKETS)
+def network_of(address: str) -> str:
     """What counts as one address: an IPv6 caller has a whole /64 to choose from."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

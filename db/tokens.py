@@ -129,25 +129,34 @@ async def _lock(transaction: Transaction, id: uuid.UUID) -> Row[Any]:
     return row
 
 
-async def replace_admin_token(transaction: Transaction, token: str) -> None:
-    """Make `token` the only admin token; the one before it no longer holds."""
+async def replace_admin_token(transaction: Transaction, token: str) -> bool:
+    """Make `token` the only admin token; the one before it no longer holds.
+
+    False for a token that was revoked: it stays revoked, whatever a setting says.
+    """
     admin = Principal(uuid.uuid4(), "admin", frozenset(Permission))
-    row = _row(admin, [EVERYTHING], token, "start-up") | {"is_admin": True, "revoked_at": None}
+    row = _row(admin, [EVERYTHING], token, "start-up") | {"is_admin": True}
     session, hash = transaction.session, row["secret_hash"]
-    standing = select(Token.id).where(Token.is_admin, Token.secret_hash == hash, Token.revoked_at.is_(None))
-    stood = await session.scalar(standing) is not None
-    replaced = await session.execute(delete(Token).where(Token.is_admin, Token.secret_hash != hash))
+    known = await session.first(select(Token.id, Token.is_admin, Token.revoked_at).where(Token.secret_hash == hash))
+    # Revoked ones are kept, so that they are known as such.
+    others = delete(Token).where(Token.is_admin, Token.secret_hash != hash, Token.revoked_at.is_(None))
+    replaced = await session.execute(others)
+    if known is not None and known.revoked_at is not None:
+        if replaced:
+            transaction.record(Deed("token.admin", detail={"token": str(known.id), "replaced": replaced}))
+        return False
     anew = {key: value for key, value in row.items() if key not in ("id", "secret_hash")}
     statement = insert(Token).values(row).on_conflict_do_update(index_elements=[Token.secret_hash], set_=anew)
     id = await session.scalar(statement.returning(Token.id))
-    if replaced or not stood:
+    if replaced or known is None or not known.is_admin:
         # Not at each start that brings the same token.
         transaction.record(Deed("token.admin", detail={"token": str(id), "replaced": replaced}))
+    return True
 
 
-async def has_admin_token(session: ReadSession) -> bool:
-    """Whether an admin token has been made already."""
-    return await session.scalar(select(Token.id).where(Token.is_admin).limit(1)) is not None
+async def find_admin_token(session: ReadSession) -> bool | None:
+    """Whether the admin token holds; None if none has been made yet."""
+    return await session.scalar(select(func.bool_or(Token.revoked_at.is_(None))).where(Token.is_admin))
 
 
 def within(granted: Principal, granting: Principal) -> bool:

@@ -111,6 +111,9 @@ async def overwrite(transaction: Transaction, changes: Sequence[tuple[StoredConf
     entries = [entry for _, entry in changes]
     sealers = await transaction.sealers(entry.organization_id for entry in entries if _is_secret(entry))
     await _update(transaction, entries, {entry.spot: row for row, entry in changes}, sealers)
+    exposed = [row.id for row, entry in changes if _is_secret(entry) and row.sealed is None]
+    if exposed:
+        await transaction.session.execute(_EXPOSE, {"ids": exposed})
 
 
 async def adopt(transaction: Transaction, changes: Sequence[tuple[StoredConfig, Entry]]) -> None:
@@ -150,7 +153,7 @@ async def _insert(
 ) -> tuple[dict[Spot, uuid.UUID], dict[Spot, StoredConfig]]:
     if not entries:
         return {}, {}
-    ordered = sorted(entries, key=lambda entry: (str(entry.organization_id), entry.key))
+    ordered = sorted(entries, key=_order)
     parameters = columns(ordered, sealers) | {"actor": transaction.principal.name}
     rows = await transaction.session.rows(_INSERT, parameters)
     by_spot = {entry.spot: entry for entry in entries}
@@ -159,6 +162,11 @@ async def _insert(
         await renumber(transaction, made.values())
     raced = [_raced(row, by_spot[row.organization_id, row.key]) for row in rows if not row.inserted]
     return made, {(row.organization_id, row.key): row for row in raced}
+
+
+def _order(entry: Entry) -> tuple[bool, str, str]:
+    """As `lock` orders rows, NULLs last."""
+    return entry.organization_id is None, str(entry.organization_id), entry.key
 
 
 async def _update(
@@ -251,11 +259,15 @@ UPDATE configs AS c
 SET value = u.value, sealed = u.sealed, data_key_id = u.data_key_id, config_type = u.config_type,
     field_id = u.field_id, legacy = false, version = c.version + 1, updated_at = now(),
     updated_by = CAST(:actor AS varchar),
+    exposed_version = CASE WHEN u.sealed IS NOT NULL AND c.sealed IS NULL THEN c.version ELSE c.exposed_version END,
     description = CASE WHEN u.keeps_description THEN c.description ELSE u.description END
 FROM {_UNNEST}
 WHERE c.id = u.id
 """
 )
+
+_EXPOSE: Final = text("UPDATE configs SET exposed_version = version WHERE id = ANY(CAST(:ids AS uuid[]))")
+"""The same value is a secret from now on; until now it was not sealed."""
 
 _RELEASE: Final = text("DELETE FROM quarantined_configs WHERE config_id = ANY(CAST(:ids AS uuid[]))")
 """A write clears the quarantine."""

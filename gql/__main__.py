@@ -9,11 +9,12 @@ import sys
 import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.dumps import forbid_dumps
 from db.errors import SettingsError
 from db.settings import Settings
 from gql.app import make_app, open_service
 from gql.schema import SCHEMA_FILE, print_sorted
-from gql.serving import Server
+from gql.serving import Server, settle
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve() -> int:
     """Run the API until SIGTERM or SIGINT."""
+    forbid_dumps()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of every look at the revision.
     settings = Settings.from_env(os.environ)
@@ -45,10 +47,12 @@ def serve() -> int:
 
 
 async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
-    listening = _listen(settings.host, settings.port)
+    listening = _listen(settings.host, settings.port, shared=settings.api_processes > 1)
     try:
         async with open_service(settings, database_url, redis_url) as service:
-            await Server(make_app(service, settings), service.lines).serve(sockets=[listening])
+            app = make_app(service, settings)
+            settle()
+            await Server(app, service.lines).serve(sockets=[listening])
     except (SQLAlchemyError, OSError) as error:
         raise SettingsError(
             f"the database cannot be used ({type(error).__name__}); see `python -m db upgrade`"
@@ -57,13 +61,18 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
         listening.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; a shared one is only bound: the kernel gives connections to those that listen, and a process
+    that is still starting would let its part of them wait. The server listens once it serves."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(address)
-        listening.listen(1024)
+        if not shared:
+            listening.listen(1024)
     except OSError as error:
         raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     return listening

@@ -14,12 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
-from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
 from db.sessions import Database
@@ -28,9 +27,12 @@ from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
+from gql.asked import Asked
 from gql.change_stream import ChangeStream
 from gql.context import Service, open_context
+from gql.direct import PATH, Direct
 from gql.http import GraphQLEndpoint
+from gql.introspection import allow_introspection
 from gql.manifests import read_trust
 from gql.origins import Origins, list_middleware
 from gql.replies import Guard, answer_http_exception
@@ -51,7 +53,7 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
         vault = make_vault(settings, keyring)
         await set_admin_token(settings, database, vault)
         async with (
-            open_authenticator(settings, database) as authenticator,
+            open_authenticator(settings, database, vault.audit) as authenticator,
             run_service(
                 database, vault, Queue(redis_url), database_url, authenticator, settings.trusted_proxies
             ) as service,
@@ -71,12 +73,18 @@ async def run_service(
     trusted_proxies: Sequence[Network] = (),
 ) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
-    pool = await Pool.open(database_url)
+    pool = await database.pool()
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
     changes = ChangeStream(database, resolver.forget)
     service = Service(database, vault, queue, audit, authenticator, resolver, changes, trusted_proxies=trusted_proxies)
-    feed = ChangeFeed(database_url, resolver.snapshots, authenticator.forget, changes.wake)
+    feed = ChangeFeed(
+        database_url,
+        resolver.snapshots,
+        authenticator.forget,
+        changes.wake,
+        vouch_for_tokens=authenticator.vouch,
+    )
     feed.start()
     service.audit.start()
     try:
@@ -87,10 +95,9 @@ async def run_service(
         await service.audit.stop()
         await feed.stop()
         await queue.close()
-        await pool.close()
 
 
-def make_app(service: Service, settings: Settings | None = None) -> Starlette:
+def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
     """The application around a service; without settings, for callers of its own origin and with any document.
 
     Raises SettingsError if the file of trusted documents is not what it should be.
@@ -98,12 +105,15 @@ def make_app(service: Service, settings: Settings | None = None) -> Starlette:
     origins = settings.cors_origins if settings else ()
     trust = read_trust(settings) if settings else Trust()
     open_for = open_context(service)
-    endpoint = GraphQLEndpoint(schema, open_for, None, _STATIC / "graphiql.html", trust, service.lines)
+    allowed = allow_introspection(settings.introspection if settings else "authenticated")
+    asked = Asked()
+    page = _STATIC / "graphiql.html"
+    endpoint = GraphQLEndpoint(schema, open_for, allowed, page, trust, service.lines, asked.learn)
     sockets = SocketEndpoint(endpoint.operations, open_for, service.lines, Origins(origins))
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/graphql", endpoint),
-            WebSocketRoute("/graphql", sockets),
+            Route(PATH, endpoint),
+            WebSocketRoute(PATH, sockets),
             Route("/healthz", _alive),
             Route("/readyz", _Readiness(service)),
             Mount("/static", StaticFiles(directory=_STATIC)),
@@ -111,6 +121,7 @@ def make_app(service: Service, settings: Settings | None = None) -> Starlette:
         middleware=[Middleware(Guard), *list_middleware(origins)],
         exception_handlers={HTTPException: answer_http_exception},
     )
+    return Direct(app, service, asked)
 
 
 async def _alive(request: Request) -> JSONResponse:

@@ -32,6 +32,8 @@ class AuditEvent:
     detail: JSON | None = strawberry.field(description="More of it: counts, ids, names.")
     address: str | None = strawberry.field(description="The client's address; null for the service itself.")
     reason: str | None = strawberry.field(description="What the caller gave in the header Strongroom-Reason.")
+    times: int = strawberry.field(description="How often it was done from `at` to `lastAt`; resolves are counted.")
+    last_at: datetime = strawberry.field(description="When it was done for the last time: `at`, if that was once.")
     sequence: str = strawberry.field(description="Its number in its chain, by which verifying the log names it.")
 
 
@@ -64,6 +66,8 @@ def show_event(recorded: rules.RecordedEvent) -> AuditEvent:
         detail=event.detail,
         address=event.address,
         reason=event.reason,
+        times=event.times,
+        last_at=event.last_at or event.at,
         sequence=str(recorded.sequence),
     )
 

@@ -1,6 +1,7 @@
 """Backfill: starting, steering and watching runs, and what they left alone."""
 
-from collections.abc import AsyncGenerator
+import uuid
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
@@ -8,8 +9,9 @@ import strawberry
 
 from db import runs as rules
 from db.errors import NotFound
-from db.limits import identifier
+from db.limits import Problems, identifier
 from gql.arguments import After, First, Id, Input, page_size
+from gql.certificates import Certificate, show_certificate
 from gql.configs import Config, show_config
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
@@ -29,11 +31,24 @@ class BackfillRun:
     changed: int = strawberry.field(description="How many rows it sealed, converted or typed.")
     skipped: int = strawberry.field(description="How many rows were as they should be.")
     quarantined: int = strawberry.field(description="How many rows it could not decide.")
-    rows_per_second: float | None = strawberry.field(description="How fast it is, or was.")
+    rows_per_second: float | None = strawberry.field(
+        description="How fast it is: of the last seconds while it runs, of the whole run once it is over."
+    )
+    seconds_left: int | None = strawberry.field(
+        description="About how long it will go on, at the rate of the last seconds; null while nobody can say."
+    )
+    throttled_by: str | None = strawberry.field(
+        description="Why the workers hold back now: the database answers slowly, or a replica lags. Null: they do not."
+    )
     started_at: datetime | None = strawberry.field(description="When a worker took it up.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
-    started_by: str = strawberry.field(description="The name of the token that started it.")
+    started_by: str = strawberry.field(description="Who started it: a token's name, `command line` or `schedule`.")
     error: str | None = strawberry.field(description="Why it failed, naming rows, never a value.")
+    organization_ids: list[strawberry.ID] | None = strawberry.field(
+        description="Whose secrets a ROTATE is about; null: everybody's, and what is global."
+    )
+    include_global: bool = strawberry.field(description="Beside organizationIds: what is global, too.")
+    certificate: Certificate | None = strawberry.field(description="What a VERIFY proved, once it has succeeded.")
 
 
 def show_run(row: rules.RunRow) -> BackfillRun:
@@ -49,11 +64,20 @@ def show_run(row: rules.RunRow) -> BackfillRun:
         skipped=row.skipped,
         quarantined=row.quarantined,
         rows_per_second=row.rows_per_second,
+        seconds_left=row.seconds_left,
+        throttled_by=row.throttled_by,
         started_at=row.started_at,
         finished_at=row.finished_at,
         started_by=row.started_by,
         error=row.error,
+        organization_ids=_ids(row.organization_ids),
+        include_global=row.include_global,
+        certificate=None if row.certificate is None else show_certificate(row.certificate),
     )
+
+
+def _ids(ids: Sequence[uuid.UUID] | None) -> list[strawberry.ID] | None:
+    return None if ids is None else [strawberry.ID(str(id)) for id in ids]
 
 
 @strawberry.type(description="A row that a run left alone, and why; never its value.")
@@ -101,6 +125,22 @@ class StartBackfillInput:
     max_rows_per_second: int | None = strawberry.field(
         default=None, description="Of all workers together; null is no limit."
     )
+    organization_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None,
+        description="ROTATE only: seal the secrets of these organizations alone under new data keys; null is all.",
+    )
+    include_global: bool | None = strawberry.field(
+        default=False, description="ROTATE only, beside organizationIds: what is global, too."
+    )
+
+    def limits(self) -> rules.RunLimits | None:
+        """Whose secrets the run is about; None for everybody's."""
+        if self.organization_ids is None and not self.include_global:
+            return None
+        problems = Problems()
+        ids = [problems.id(id, "organizationIds", place) for place, id in enumerate(self.organization_ids or [])]
+        problems.check()
+        return rules.RunLimits(list(dict.fromkeys(ids)), bool(self.include_global))
 
 
 @strawberry.type(description="What startBackfill started.")
@@ -142,6 +182,7 @@ class BackfillMutation:
     @strawberry.mutation(description="Start a run, which workers carry on. Needs backfill:run.")
     async def start_backfill(self, info: GraphQLInfo, input: Input[StartBackfillInput]) -> StartBackfillPayload:
         """Start a run."""
+        limits = input.limits()
         run = await info.context.write(
             lambda transaction: rules.start_backfill(
                 transaction,
@@ -149,6 +190,7 @@ class BackfillMutation:
                 bool(input.dry_run),
                 input.batch_size,
                 input.max_rows_per_second,
+                limits,
             )
         )
         await info.context.service.queue.enqueue_run(run.id)

@@ -32,6 +32,11 @@ class Caller(Generic[Context]):
         self._open_context = open_context
         self._request = request
 
+    @property
+    def credential(self) -> str:
+        """What it says of itself, as it came."""
+        return self._request.headers.get("authorization", "")
+
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Context]:
         """A context for one event, or one operation. Raises CallerRefused."""

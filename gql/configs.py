@@ -1,18 +1,23 @@
 """Configs: their type, queries and mutations."""
 
+import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 
+from db import config_lists
 from db import configs as rules
 from db.history import PastValue
+from db.integrations import IntegrationRow
 from db.limits import Problems, identifier
+from db.organizations import OrganizationRow
 from db.stored import StoredConfig
 from gql.arguments import After, First, Id, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigScope, ConfigType, ScopeFilter
+from gql.following import Follow, followed
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
 from gql.permissions import MayReveal
@@ -29,6 +34,18 @@ class ConfigVersion:
     changed_at: datetime = strawberry.field(description="When this version was written.")
     changed_by: str = strawberry.field(description="Who wrote this version.")
     reason: str | None = strawberry.field(description="Why it is no longer the current one.")
+
+
+_INTEGRATION: Final[Follow["Config", uuid.UUID, IntegrationRow | None, Integration]] = Follow(
+    lambda config: config.row.integration_id,
+    lambda loaders: loaders.integration,
+    lambda row: None if row is None else show_integration(row),
+)
+_ORGANIZATION: Final[Follow["Config", uuid.UUID, OrganizationRow | None, Organization]] = Follow(
+    lambda config: config.row.organization_id,
+    lambda loaders: loaders.organization,
+    lambda row: None if row is None else show_organization(row),
+)
 
 
 @strawberry.type(description="One stored value.")
@@ -76,20 +93,16 @@ class Config:
         return ConfigScope.GLOBAL if self.row.organization_id is None else ConfigScope.ORGANIZATION
 
     @strawberry.field(description="Its organization; null for a global one.")
+    @followed(_ORGANIZATION)
     async def organization(self, info: GraphQLInfo) -> Organization | None:
         """Its organization."""
-        if self.row.organization_id is None:
-            return None
-        found = await info.context.loaders.organization.load(self.row.organization_id)
-        return None if found is None else show_organization(found)
+        return await _ORGANIZATION.load(self, info)
 
     @strawberry.field(description="Null for a standalone config, and for one whose integration is deleted.")
+    @followed(_INTEGRATION)
     async def integration(self, info: GraphQLInfo) -> Integration | None:
         """Its integration."""
-        if self.row.integration_id is None:
-            return None
-        found = await info.context.loaders.integration.load(self.row.integration_id)
-        return None if found is None else show_integration(found)
+        return await _INTEGRATION.load(self, info)
 
     @strawberry.field(
         description=(
@@ -168,13 +181,13 @@ class ConfigFilter:
         default=None, description="true: only those that belong to no integration; false: only those that do."
     )
 
-    def read(self) -> rules.Filter:
+    def read(self) -> config_lists.Filter:
         """The filter of the rules."""
         problems = Problems()
         organization = problems.optional_id(self.organization_id, "filter", "organizationId")
         integration = problems.optional_id(self.integration_id, "filter", "integrationId")
         problems.check()
-        return rules.Filter(
+        return config_lists.Filter(
             scope=self.scope or ScopeFilter.ORGANIZATION_AND_GLOBAL,
             organization_id=organization,
             integration_id=integration,
@@ -196,9 +209,9 @@ class ConfigQuery:
         self, info: GraphQLInfo, filter: OptionalFilter = None, first: First = 50, after: After = None
     ) -> Connection[Config]:
         """Configs by key."""
-        wanted = rules.Filter() if filter is None else filter.read()
+        wanted = config_lists.Filter() if filter is None else filter.read()
         async with info.context.read() as session:
-            page = await rules.list_configs(session, info.context.principal, wanted, page_size(first), after)
+            page = await config_lists.list_configs(session, info.context.principal, wanted, page_size(first), after)
         return connect(page, show_config)
 
     @strawberry.field(description="One config. Needs config:read.")

@@ -1,6 +1,6 @@
 """Relay connections over keyset pages."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 import strawberry
@@ -27,8 +27,14 @@ class PageInfo:
 class Edge(Generic[Node]):
     """One item of a list and its cursor."""
 
-    cursor: str = strawberry.field(description="Where this item stands, to ask for what follows it.")
     node: Node = strawberry.field(description="The item.")
+    cursors: strawberry.Private[Sequence[str]]
+    place: strawberry.Private[int]
+
+    @strawberry.field(description="Where this item stands, to ask for what follows it.")
+    def cursor(self) -> str:
+        """Where this item stands."""
+        return self.cursors[self.place]
 
 
 @strawberry.type(description="One page of a list that can grow.")
@@ -50,11 +56,11 @@ def connect(page: Page[Row], make: Callable[[Row], Node], count: Count | None = 
 
     async def count_page(info: GraphQLInfo) -> int:
         async with info.context.read() as session:
-            return 0 if page.total is None else await session.scalar(page.total)
+            return 0 if page.total is None else await page.total(session)
 
-    pairs = zip(page.cursors, page.items, strict=True)
+    cursors = page.cursors
     return Connection(
-        edges=[Edge(cursor=cursor, node=make(row)) for cursor, row in pairs],
+        edges=[Edge(node=make(row), cursors=cursors, place=place) for place, row in enumerate(page.items)],
         page_info=PageInfo(
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,

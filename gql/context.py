@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from strawberry.types import Info
@@ -13,10 +13,12 @@ from db.access import Principal
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator
 from db.deeds import NOWHERE, Origin
+from db.errors import LimitExceeded
 from db.queue import Queue
 from db.resolving import Resolver
-from db.sessions import Database, ReadSession, WriteSession
+from db.sessions import Database, QuickSession, WriteSession
 from db.settings import Network
+from db.throttle import UNKNOWN
 from db.vault import Transaction, Vault
 from gql.auth import read_bearer
 from gql.change_stream import ChangeStream
@@ -26,6 +28,10 @@ from gql.origin import read_origin
 from gql.progress import Progress
 
 T = TypeVar("T")
+
+MAX_LISTED: Final = 20_000
+"""Items that one answer may hold in lists without pages: their sizes are not in the query, so it cannot be refused
+for them before it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,16 @@ class Context:
         self.service = service
         self.principal = principal
         self.origin = origin
+        self._listed = 0
 
-    def read(self) -> AbstractAsyncContextManager[ReadSession]:
+    def list_all(self, items: list[T]) -> list[T]:
+        """The items of a list without pages. LimitExceeded once such lists hold too many, all together."""
+        self._listed += len(items)
+        if self._listed > MAX_LISTED:
+            raise LimitExceeded(f"lists without pages hold more than {MAX_LISTED} items, ask for smaller pages")
+        return items
+
+    def read(self) -> AbstractAsyncContextManager[QuickSession]:
         """A read session."""
         return self.service.database.read()
 
@@ -90,7 +104,7 @@ def open_context(service: Service) -> Callable[[Request], AbstractAsyncContextMa
     async def open_for(request: Request) -> AsyncGenerator[Context]:
         token = read_bearer(request.headers.get("authorization"))
         origin = read_origin(request, service.trusted_proxies)
-        principal = await service.authenticator.sign_in(service.database, token, origin.address or "unknown")
+        principal = await service.authenticator.sign_in(service.database, token, origin.address or UNKNOWN)
         yield Context(service, principal, origin)
 
     return open_for

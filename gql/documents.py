@@ -23,6 +23,7 @@ from db.errors import LimitExceeded, StrongroomError, refuse
 from gql.coercion import Variable
 from gql.cost import check_size
 from gql.failures import describe_refusal, describe_request_error
+from gql.outlines import find_outline
 from gql.plans import Fragments, plan_operation
 from gql.rules import find_errors, find_introspection, refuse_unstorable_literals
 from gql.weight import MAX_ANSWER_FIELDS, Weight, weigh
@@ -38,7 +39,7 @@ _TOKEN_WEIGHT = 400
 class Operation:
     """One executable operation of a valid document."""
 
-    __slots__ = ("_weight", "kind", "node", "plan", "variables")
+    __slots__ = ("__weakref__", "_weight", "kind", "node", "outline", "plan", "variables")
 
     def __init__(
         self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, fragments: Fragments
@@ -48,6 +49,7 @@ class Operation:
         self.variables = tuple(_declare(schema, node))
         self._weight: Weight = weigh(schema, document, node)
         self.plan = plan_operation(schema, node, fragments)
+        self.outline = find_outline(self.plan)
 
     def check_weight(self, variables: Mapping[str, Any]) -> None:
         """LimitExceeded if pages of the asked-for sizes could make too large an answer."""

@@ -4,7 +4,7 @@ from enum import Enum
 
 import strawberry
 
-from db.configs import ScopeFilter
+from db.config_lists import ScopeFilter
 from db.models import BackfillKind, BackfillStatus
 from db.snapshot import ValueSource
 from db.values import ConfigType
@@ -26,7 +26,8 @@ strawberry.enum(
     name="BackfillKind",
     description=(
         "SEAL seals and types what older software left. VERIFY opens every secret again and then shuts the door on "
-        "legacy rows. ROTATE seals everything under new data keys."
+        "legacy rows and wrong types. ROTATE seals everything, or some organizations' secrets, under new data keys. "
+        "REWRAP wraps all data keys again under the primary root key, and touches no row."
     ),
 )
 strawberry.enum(BackfillStatus, name="BackfillStatus", description="Where a run stands; the last three are final.")

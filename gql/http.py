@@ -14,6 +14,7 @@ from db.errors import StrongroomError, refuse
 from gql.callers import Caller
 from gql.events import stream_events, wrap
 from gql.execution import open_schema
+from gql.headers import PAGE_POLICY
 from gql.lines import Lines
 from gql.negotiation import EVENTS, GRAPHQL, HTML, JSON, choose_media, is_json
 from gql.operations import Operations, Prepared, RequestFailed
@@ -22,7 +23,7 @@ from gql.payloads import write_json
 from gql.replies import ClientGone, Reply, refuse_request, reply_failure, send_reply, write_errors
 from gql.trusted import DocumentStore, Trust
 
-_PAGE_HEADERS = {"content-security-policy": "frame-ancestors 'none'", "referrer-policy": "no-referrer"}
+_PAGE_HEADERS = {"content-security-policy": PAGE_POLICY}
 
 Context = TypeVar("Context")
 
@@ -36,6 +37,7 @@ class GraphQLEndpoint(Generic[Context]):
     - `graphiql`, if given, is the page shown to browsers.
     - `trust` says which documents run; None lets all.
     - `lines` holds the streams of events; other endpoints may share it.
+    - `learn` is told of each body posted, and of the operation that it was found to ask for.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class GraphQLEndpoint(Generic[Context]):
         graphiql: Path | None = None,
         trust: Trust | None = None,
         lines: Lines | None = None,
+        learn: Callable[[bytes, Prepared], None] | None = None,
     ) -> None:
         self.documents = DocumentStore(open_schema(schema), trust)
         self.operations = Operations(schema, self.documents, introspection_allowed)
         self._open_context = open_context
         self._page = graphiql.read_bytes() if graphiql else None
         self._lines = Lines() if lines is None else lines
+        self._learn = learn
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, whatever it holds."""
@@ -80,13 +84,17 @@ class GraphQLEndpoint(Generic[Context]):
             return Reply(200, self._page, _PAGE_HEADERS)
         request = Request(scope, receive)
         async with self._open_context(request) as context:
+            body = None
             if scope["method"] == "GET":
                 params = read_get(scope["query_string"])
             else:
-                params = read_post(await read_body(receive, headers.get(b"content-length")))
+                body = await read_body(receive, headers.get(b"content-length"))
+                params = read_post(body)
             prepared = self._prepare(scope["method"], params, context, media)
             if isinstance(prepared, Reply):
                 return prepared
+            if body is not None and self._learn is not None:
+                self._learn(body, prepared)
             if prepared.kind is OperationType.SUBSCRIPTION:
                 caller = Caller(self._open_context, request)
                 await self._stream(prepared, context, caller, receive, send)
@@ -114,6 +122,7 @@ class GraphQLEndpoint(Generic[Context]):
         self, prepared: Prepared, context: Context, caller: Caller[Context], receive: Receive, send: Send
     ) -> None:
         with self._lines.open() as line:
+            self._lines.assign(line, caller.credential)
             line.start(caller.watch())
             await stream_events(line, self.operations.stream(prepared, context, caller.open), receive, send)
 

@@ -62,7 +62,8 @@ class Integration:
     @strawberry.field(description="The fields that its configs have, in their order.")
     async def config_schema(self, info: GraphQLInfo) -> list[ConfigField]:
         """Its fields."""
-        return [show_field(field) for field in await info.context.loaders.fields.load(self.row.id)]
+        fields = info.context.list_all(await info.context.loaders.fields.load(self.row.id))
+        return [show_field(field) for field in fields]
 
 
 def show_integration(row: rules.IntegrationRow) -> Integration:

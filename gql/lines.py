@@ -5,17 +5,24 @@ whoever holds the line then says goodbye in the words of its transport.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from starlette.types import Message, Send
 
-from db.errors import Unavailable
+from db.errors import LimitExceeded, Unavailable
 from gql.replies import ClientGone
 
 MAX_LINES: Final = 1_000
 """How many a process holds open; each costs a file descriptor."""
+
+MAX_OF_ONE: Final = 250
+"""How many of them one credential holds: nobody's lines keep all others out."""
+
+MAX_STRANGERS: Final = 250
+"""How many of them may be without a known caller, which WebSockets are until they have said who they are."""
 
 SEND_SECONDS: Final = 20.0
 """How long a client may leave what it was sent unread before it is taken for gone."""
@@ -33,9 +40,10 @@ class Finished(Exception):
 
 
 class Line:
-    """One connection that stays open."""
+    """One connection that stays open. `holder` stands for its caller's credential, once that is known."""
 
     def __init__(self) -> None:
+        self.holder: bytes | None = None
         self._ending: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -84,7 +92,7 @@ class Lines:
         """A new line; Unavailable if there are too many, or if the process is about to end."""
         if self._stopping:
             raise Stopping
-        if len(self._open) >= self._limit:
+        if len(self._open) >= self._limit or self._count(None) >= MAX_STRANGERS:
             raise Unavailable("too many subscriptions are open")
         line = Line()
         self._open.add(line)
@@ -94,6 +102,16 @@ class Lines:
             self._open.discard(line)
             if self._stopping and not self._open:
                 self._gone.set()
+
+    def assign(self, line: Line, credential: str) -> None:
+        """Say whose line this is. LimitExceeded if its holder has too many already."""
+        holder = hashlib.sha256(credential.encode(errors="surrogatepass")).digest()
+        if self._count(holder) >= MAX_OF_ONE:
+            raise LimitExceeded(f"more than {MAX_OF_ONE} subscriptions of one token are open in this process")
+        line.holder = holder
+
+    def _count(self, holder: bytes | None) -> int:
+        return sum(line.holder == holder for line in self._open)
 
     async def stop(self, seconds: float = 2.0) -> None:
         """End every line and open no more; returns when all are gone, or after so many seconds."""

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from db import configs as config_rules
+from db import config_lists
 from db import mappings as rules
 from db.errors import NotFound
 from db.limits import Problems, identifier
@@ -58,12 +58,13 @@ class Mapping:
     @strawberry.field(description="The organization's own overrides, without the integration's defaults.")
     async def overrides(self, info: GraphQLInfo) -> list[Config]:
         """The organization's own overrides."""
-        return [show_config(row) for row in await info.context.loaders.overrides.load(self.row)]
+        rows = info.context.list_all(await info.context.loaders.overrides.load(self.row))
+        return [show_config(row) for row in rows]
 
     @strawberry.field(description="Required keys that neither an override, a default nor the schema's default fills.")
     async def missing(self, info: GraphQLInfo) -> list[str]:
         """Required keys without a value."""
-        return await info.context.loaders.missing.load(self.row)
+        return info.context.list_all(await info.context.loaders.missing.load(self.row))
 
 
 def show_mapping(row: rules.MappingRow) -> Mapping:
@@ -181,7 +182,7 @@ class MappingQuery:
         organization = problems.optional_id(organization_id, "organizationId")
         problems.check()
         async with info.context.read() as session:
-            await config_rules.check_filter(session, principal, organization, integration)
+            await config_lists.check_filter(session, principal, organization, integration)
             page = await rules.list_mappings(session, principal, integration, organization, page_size(first), after)
         return connect(page, show_mapping)
 

@@ -8,7 +8,7 @@ import strawberry
 from graphql import ExecutionResult, OperationType
 from graphql.execution.values import VariableValues
 
-from db.errors import refuse
+from db.errors import Forbidden
 from gql.coercion import coerce_variables
 from gql.documents import Document, Operation
 from gql.execution import SourceFailed, make_executor, open_source, run, run_event
@@ -64,7 +64,7 @@ class Operations(Generic[Context]):
         if document.errors:
             raise RequestFailed(document.errors)
         if document.introspects and self._introspection_allowed and not self._introspection_allowed(context):
-            refuse("introspection is not allowed", "query")
+            raise Forbidden("introspection is not allowed")
         operation = document.select(params.operation_name)
         if check_kind:
             check_kind(operation.kind)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
@@ -24,8 +25,16 @@ _WITH_PORT: Final = re.compile(r"\[(.+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
 def read_origin(request: Request, trusted: Sequence[Network] = ()) -> Origin:
     """The client's address and the reason that it gave. Raises BadInput for a reason that is too long."""
     peer = request.client.host if request.client else None
+    if not trusted and REASON_HEADER not in request.headers:
+        return find_peer(peer)
     forwarded = request.headers.getlist("x-forwarded-for") if trusted else []
     return Origin(find_client(peer, forwarded, trusted), read_reason(request.headers.get(REASON_HEADER)))
+
+
+@lru_cache(maxsize=1_024)
+def find_peer(peer: str | None) -> Origin:
+    """The origin of a request without a reason, where no proxy is trusted."""
+    return Origin(find_client(peer, (), ()))
 
 
 def find_client(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str | None:

@@ -7,7 +7,8 @@ that up before. It answers exactly as they do (tests run both and compare), and 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, cast
 
 from graphql import (
     FieldNode,
@@ -28,7 +29,11 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-Leaf = Callable[[Any], Any]
+from gql.following import Follow
+from gql.leaves import Leaf, kept_as_is, serializer
+
+Kind = type[Any]
+Read = Callable[[Any], Any]
 Fragments = dict[str, FragmentDefinitionNode]
 
 _DEFINITION: Final = "strawberry-definition"
@@ -48,13 +53,29 @@ class ListShape:
 
 @dataclass(frozen=True, slots=True)
 class ObjectShape:
-    """An object and the fields that are asked of it."""
+    """An object and the fields that are asked of it.
+
+    `follows` says whether it, or an object below it that is read straight from it, has fields to be followed.
+    `steps` are the fields as they are gone through.
+    """
 
     type: GraphQLObjectType
     fields: Sequence["FieldPlan"]
+    follows: bool
+    steps: Sequence["Step"]
 
 
 Shape = Leaf | ListShape | ObjectShape
+
+
+class Step(NamedTuple):
+    """A field as an object's fields are gone through."""
+
+    key: str
+    read: Read | None
+    kept: "Kind | None"
+    leaf: Leaf | None
+    field: "FieldPlan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +83,9 @@ class FieldPlan:
     """One field: how its value is come by, and what is made of it.
 
     `ask`, if there is one, is called with the info before anything else: the field's guard (gql/guard.py).
-    Exactly one of `attribute`, `method` (called with the source), `function` (called with source, info and
-    arguments under their Python names) and neither (graphql's own resolver) is how.
+    At most one of `read` (called with the source) and `function` (called with source, info and arguments under their
+    Python names) is how; with neither it is graphql's own resolver. In a list, `follow` is how, where there is one.
+    `leaf` is the shape of a leaf, `kept` the type of the values that are leaves as they are.
     """
 
     key: str
@@ -73,11 +95,12 @@ class FieldPlan:
     field: StrawberryField | None
     shape: Shape
     non_null: bool
-    attribute: str | None = None
-    method: Callable[[Any], Any] | None = None
+    leaf: Leaf | None = None
+    kept: Kind | None = None
+    read: Read | None = None
+    follow: Follow[Any, Any, Any, Any] | None = None
     function: Callable[..., Any] | None = None
     arguments: dict[str, str] | None = None
-    constant: str | None = None
     ask: Callable[[Any], None] | None = None
 
     @property
@@ -103,7 +126,15 @@ def _plan_object(
     for selection in selections:
         for node in _fields(selection, fragments):
             collected.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
-    return ObjectShape(parent, [_plan_field(parent, key, nodes, fragments) for key, nodes in collected.items()])
+    fields = [_plan_field(parent, key, nodes, fragments) for key, nodes in collected.items()]
+    steps = [Step(field.key, field.read, field.kept, field.leaf, field) for field in fields]
+    return ObjectShape(parent, fields, any(_follows(field) for field in fields), steps)
+
+
+def _follows(field: FieldPlan) -> bool:
+    if field.read is None:
+        return field.follow is not None
+    return isinstance(field.shape, ObjectShape) and field.shape.follows
 
 
 def _fields(selection: SelectionSetNode, fragments: Fragments) -> Iterator[FieldNode]:
@@ -124,13 +155,16 @@ def _fields(selection: SelectionSetNode, fragments: Fragments) -> Iterator[Field
 def _plan_field(parent: GraphQLObjectType, key: str, nodes: list[FieldNode], fragments: Fragments) -> FieldPlan:
     name = nodes[0].name.value
     if name == "__typename":
-        return FieldPlan(key, nodes, parent, _TYPENAME, None, str, True, constant=parent.name)
+        return FieldPlan(key, nodes, parent, _TYPENAME, None, str, True, str, str, lambda _source: parent.name)
     definition = parent.fields.get(name)
     if definition is None:
         raise Unplannable
     non_null, shape = _plan_type(definition.type, nodes, fragments)
     field = cast("StrawberryField | None", definition.extensions.get(_DEFINITION))
-    return FieldPlan(key, nodes, parent, definition, field, shape, non_null, **_plan_call(definition, field))
+    leaf = None if isinstance(shape, ListShape | ObjectShape) else shape
+    kept = kept_as_is(_bare(definition.type)) if leaf else None
+    call = _plan_call(definition, field)
+    return FieldPlan(key, nodes, parent, definition, field, shape, non_null, leaf, kept, **call)
 
 
 def _plan_type(kind: Any, nodes: list[FieldNode], fragments: Fragments) -> tuple[bool, Shape]:
@@ -141,10 +175,14 @@ def _plan_type(kind: Any, nodes: list[FieldNode], fragments: Fragments) -> tuple
         non_null, item = _plan_type(of_type, nodes, fragments)
         return False, ListShape(item, non_null)
     if isinstance(kind, GraphQLScalarType | GraphQLEnumType):
-        return False, kind.serialize
+        return False, serializer(kind)
     if isinstance(kind, GraphQLObjectType):
         return False, _plan_object(kind, [node.selection_set for node in nodes if node.selection_set], fragments)
     raise Unplannable
+
+
+def _bare(kind: Any) -> Any:
+    return cast("Any", kind).of_type if isinstance(kind, GraphQLNonNull) else kind
 
 
 def _plan_call(definition: GraphQLField, field: StrawberryField | None) -> dict[str, Any]:
@@ -154,17 +192,18 @@ def _plan_call(definition: GraphQLField, field: StrawberryField | None) -> dict[
     ask = getattr(definition.resolve, "ask", None)
     resolver = cast("Any", field).base_resolver
     if resolver is None:
-        return {} if definition.args or ask else {"attribute": field.python_name}
+        return {} if definition.args or ask else {"read": attrgetter(field.python_name)}
     takes_self = resolver.self_parameter is not None
     info = resolver.info_parameter
     if not takes_self or resolver.parent_parameter is not None:
         return {}
     if info is None and not definition.args and not resolver.is_async and ask is None:
-        return {"method": resolver.wrapped_func}
+        return {"read": resolver.wrapped_func}
     arguments = _plain_arguments(definition, field)
     if info is None or info.name != "info" or arguments is None:
         return {}
-    return {"function": resolver.wrapped_func, "arguments": arguments, "ask": ask}
+    follow = getattr(resolver.wrapped_func, "follow", None) if ask is None and not arguments else None
+    return {"function": resolver.wrapped_func, "arguments": arguments, "ask": ask, "follow": follow}
 
 
 def _plain_arguments(definition: GraphQLField, field: StrawberryField) -> dict[str, str] | None:

@@ -137,5 +137,9 @@ def _is_over(row: RunRow) -> bool:
 
 
 def _differs(one: RunRow, other: RunRow) -> bool:
-    """The rate alone is no news: it sinks with every moment in which nothing happens."""
-    return replace(one, rows_per_second=None) != replace(other, rows_per_second=None)
+    """The rate and what follows from it are no news by themselves: they change with every moment."""
+    return _without_rate(one) != _without_rate(other)
+
+
+def _without_rate(row: RunRow) -> RunRow:
+    return replace(row, rows_per_second=None, seconds_left=None)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.errors import BadInput, NotFound, Problem, StrongroomError
 from gql.failures import describe, describe_refusal
+from gql.headers import complete_headers
 from gql.negotiation import JSON
 from gql.payloads import write_json
 
@@ -92,9 +93,9 @@ async def answer_http_exception(_request: Request, error: Exception) -> Response
 
 
 class Guard:
-    """The first of a Starlette application's `middleware`: an exception from below becomes INTERNAL and
-    is logged without its text. Starlette's own last resort, which is outside of it, would answer in plain
-    text and hand the exception on to the server, which logs text and all."""
+    """The first of a Starlette application's `middleware`: every answer gets the headers that it lacks, and an
+    exception from below becomes INTERNAL and is logged without its text. Starlette's own last resort, which is
+    outside of it, would answer in plain text and hand the exception on to the server, which logs text and all."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -106,6 +107,9 @@ class Guard:
         async def watch(message: Message) -> None:
             nonlocal started
             started = True
+            if message["type"] == "http.response.start":
+                message["headers"] = list(message.get("headers", ()))
+                complete_headers(message["headers"])
             await send(message)
 
         try:
@@ -115,4 +119,4 @@ class Guard:
                 raise
             reply = reply_failure(error)
             if not started and scope["type"] == "http":
-                await send_reply(send, reply, JSON)
+                await send_reply(watch, reply, JSON)

@@ -63,6 +63,14 @@ def show_resolved(resolved: rules.ResolvedConfig) -> ResolvedConfig:
     )
 
 
+def record_resolve(resolved: rules.ResolvedConfig) -> Deed | None:
+    """What goes on record about a resolve: nothing if it hands out no secret."""
+    secrets = resolved.secrets
+    if not secrets:
+        return None
+    return Deed("config.resolve", resolved.organization.id, resolved.integration.id, keys=secrets)
+
+
 IntegrationName = Annotated[str, strawberry.argument(description="The integration's name.")]
 OrganizationId = Annotated[strawberry.ID, strawberry.argument(description="The organization's UUID.")]
 
@@ -86,7 +94,6 @@ class ResolveQuery:
         if context.service.audit.full:
             raise Unavailable("the audit log cannot be written")
         resolved = await context.service.resolver.resolve(context.principal, integration, owner)
-        if resolved.secrets:
-            deed = Deed("config.resolve", owner, resolved.integration.id, keys=resolved.secrets)
+        if (deed := record_resolve(resolved)) is not None:
             context.service.audit.add(context.principal, deed, context.origin)
         return show_resolved(resolved)

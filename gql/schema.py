@@ -16,6 +16,7 @@ from gql.integrations import IntegrationMutation, IntegrationQuery
 from gql.mappings import MappingMutation, MappingQuery
 from gql.organizations import OrganizationMutation, OrganizationQuery
 from gql.resolving import ResolveQuery
+from gql.root_keys import RootKeyQuery
 from gql.tokens import TokenMutation, TokenQuery
 
 SCHEMA_FILE: Final = Path(__file__).parent.parent / "schema.graphql"
@@ -29,6 +30,7 @@ class Query(
     IntegrationQuery,
     MappingQuery,
     OrganizationQuery,
+    RootKeyQuery,
     ResolveQuery,
     TokenQuery,
 ):

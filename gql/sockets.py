@@ -78,7 +78,7 @@ class SocketEndpoint(Generic[Context]):
         def make_caller(authorization: str | None) -> Caller[Context]:
             return Caller(self._open_context, make_request(scope, authorization))
 
-        connection = _Connection(self._operations, make_caller, send, line)
+        connection = _Connection(self._operations, make_caller, send, line, self._lines)
         line.start(connection.read(receive))
         line.start(connection.expect_init(self._init_seconds))
         return await line.wait()
@@ -91,7 +91,9 @@ class _Connection(Generic[Context]):
         make_caller: Callable[[str | None], Caller[Context]],
         send: Send,
         line: Line,
+        lines: Lines,
     ) -> None:
+        self._lines = lines
         self._operations = operations
         self._make_caller = make_caller
         self._send_raw = send
@@ -123,6 +125,7 @@ class _Connection(Generic[Context]):
             raise Close(4429, "Too many initialisation requests")
         caller = self._make_caller(_find_authorization(frame.payload))
         async with caller.open():
+            self._lines.assign(self._line, caller.credential)
             self._caller = caller
         self._line.start(caller.watch())
         await self._send({"type": "connection_ack"})

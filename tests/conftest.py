@@ -9,13 +9,11 @@ sql                        a connection of its own to the test's database
 write_legacy               writes a config as older software does; its id
 """
 
-import asyncio
 import json
 import shutil
 import tempfile
-import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -34,6 +32,7 @@ from db.queue import Queue
 from db.sessions import Database, WriteSession
 from db.upgrade import upgrade
 from db.vault import Transaction, Vault
+from tests.databases import at_database, complete, run_sql
 
 T = TypeVar("T")
 
@@ -44,39 +43,6 @@ class Transact(Protocol):
     """Runs work in one committed transaction, as the admin unless told otherwise."""
 
     async def __call__(self, work: Callable[[Transaction], Awaitable[T]], principal: Principal | None = None) -> T: ...
-
-
-def complete(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on a loop and a thread of its own, whatever loop this thread has."""
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(asyncio.run(coroutine))
-        except BaseException as error:  # noqa: BLE001 - raised below, on the test's own thread
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
-
-
-def run_sql(database_url: str, *statements: str) -> None:
-    """Run statements, each by itself."""
-
-    async def run() -> None:
-        connection = await asyncpg.connect(database_url)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    complete(run())
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -103,22 +69,22 @@ def servers() -> Iterator[EmbeddedServers]:
 
 
 @pytest.fixture(scope="session")
-def template(servers: EmbeddedServers) -> str:
-    """The name of a migrated, empty database to copy."""
+def migrated(servers: EmbeddedServers) -> str:
+    """The name of a migrated, empty database."""
     run_sql(servers.database_url, f"CREATE DATABASE {TEMPLATE}")
     complete(upgrade(at_database(servers.database_url, TEMPLATE)))
     return TEMPLATE
 
 
-def at_database(url: str, name: str) -> str:
-    """The URL of another database of the same server."""
-    head, _, query = url.partition("?")
-    return f"{head.rsplit('/', 1)[0]}/{name}?{query}"
+@pytest.fixture
+def template(migrated: str) -> str:
+    """The name of the database that this test's is a copy of."""
+    return migrated
 
 
 @pytest.fixture
 def database_url(servers: EmbeddedServers, template: str) -> Iterator[str]:
-    """A migrated, empty database of this test's own."""
+    """A migrated database of this test's own, empty unless its fixtures name one to copy."""
     yield from _make_database(servers.database_url, template)
 
 
@@ -145,10 +111,16 @@ def redis_url(servers: EmbeddedServers) -> str:
     return servers.redis_url
 
 
-@pytest.fixture
-def root_keyring() -> RootKeyring:
-    """A root keyring with one new key."""
+@pytest.fixture(scope="session")
+def session_keyring() -> RootKeyring:
+    """A root keyring with one new key, this test process's."""
     return RootKeyring.generate()
+
+
+@pytest.fixture
+def root_keyring(session_keyring: RootKeyring) -> RootKeyring:
+    """The root keyring; this test process's, unless a test overrides this."""
+    return session_keyring
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""The door: once every row is verified, PostgreSQL itself refuses legacy rows, and vouches that there are none."""
+"""The door: once every row is verified, PostgreSQL itself refuses legacy rows and wrong types, and vouches that there
+are none."""
 
 import asyncio
 from typing import Final
@@ -13,54 +14,78 @@ CONSTRAINT: Final = "ck_configs_not_legacy"
 _LOCK_TIMEOUT: Final = "200ms"
 """How long everybody else may have to queue behind us for the table."""
 
+_VALIDATIONS: Final = ("validate legacy", "validate fields", "validate types", "validate ties")
+"""Each reads the whole table, and is a transaction of its own: what is validated stays so when a job is over."""
+
+_VALIDATION_LOCK_TIMEOUT: Final = "2s"
+"""Nobody queues behind these but who alters or vacuums the table, and autovacuum gives way within a second."""
+
 _ATTEMPTS: Final = 50
+_VALIDATION_ATTEMPTS: Final = 5
 _PAUSE: Final = 0.2
 _LOCK_NOT_AVAILABLE: Final = "55P03"
-_CHECK_VIOLATION: Final = "23514"
+_VIOLATIONS: Final = ("23514", "23503")
 _TOLD: Final = 20
 
 
 async def shut(database: Database) -> str | None:
-    """Add and validate the constraint; a text tells the rows in its way, and then it is gone again."""
-    await _alter(database, "add", unless=_IS_THERE)
+    """Add and validate what holds legacy rows and wrong types out; a text tells the rows in its way.
+
+    A door that could not be shut is opened again; one that was shut before stays shut.
+    """
+    async with database.read() as session:
+        was_shut = await session.scalar(text(IS_SHUT))
+    await _alter(database, "add")
     try:
-        await _alter(database, "validate", unless=_IS_VALID)
+        for step in _VALIDATIONS:
+            await _alter(database, step, _VALIDATION_LOCK_TIMEOUT, _VALIDATION_ATTEMPTS)
     except DBAPIError as error:
-        if sqlstate(error) != _CHECK_VIOLATION:
+        if sqlstate(error) not in _VIOLATIONS:
             raise
-        await _alter(database, "drop")
-        return await _tell_legacy(database)
+        if not was_shut:
+            await _alter(database, "drop")
+        return await _tell_rows(database)
     return None
 
 
-async def _alter(database: Database, step: str, unless: str | None = None) -> None:
-    """Run a statement that locks the table, without making others wait for long."""
+async def _alter(database: Database, step: str, wait: str = _LOCK_TIMEOUT, attempts: int | None = None) -> None:
+    """Run statements that lock the table, without making others wait for long. What is done already is left."""
+    attempts = attempts or _ATTEMPTS
 
     async def run(session: WriteSession) -> None:
-        if unless is None or not await session.scalar(text(unless)):
-            await session.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
-            await session.scalar(_ALTER, {"step": step})
+        await session.execute(text(f"SET LOCAL lock_timeout = '{wait}'"))
+        await session.scalar(_ALTER, {"step": step})
 
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(attempts):
         try:
             await database.write(run)
             return
         except DBAPIError as error:
-            if sqlstate(error) != _LOCK_NOT_AVAILABLE or attempt == _ATTEMPTS - 1:
+            if sqlstate(error) != _LOCK_NOT_AVAILABLE or attempt == attempts - 1:
                 raise
             await asyncio.sleep(_PAUSE)
 
 
-async def _tell_legacy(database: Database) -> str:
+async def _tell_rows(database: Database) -> str:
     async with database.read() as session:
-        rows = await session.rows(_LEGACY, {"limit": _TOLD})
-    ids = ", ".join(str(row.id) for row in rows)
-    return f"legacy rows were written meanwhile: {ids or 'gone again'}"
+        rows = await session.rows(_IN_THE_WAY, {"limit": _TOLD})
+    if all(row.legacy for row in rows):
+        ids = ", ".join(str(row.id) for row in rows)
+        return f"legacy rows were written meanwhile: {ids or 'gone again'}"
+    told = ", ".join(f"{row.id}{' (legacy)' if row.legacy else ''}" for row in rows)
+    return f"rows were written meanwhile that are legacy, or not tied to the fields of their schemas: {told}"
 
 
-_LEGACY = text("SELECT id FROM configs WHERE legacy ORDER BY id LIMIT :limit")
+_IN_THE_WAY: Final = text("""
+SELECT c.id, c.legacy FROM configs c
+LEFT JOIN integration_config_schema f ON f.integration_id = c.integration_id AND f.key = c.key
+WHERE c.legacy OR c.field_id IS DISTINCT FROM f.id OR c.config_type <> f.field_type
+ORDER BY c.id LIMIT :limit
+""")
+
+IS_SHUT: Final = (
+    f"SELECT 1 FROM pg_constraint WHERE conname = '{CONSTRAINT}' AND conrelid = 'configs'::regclass AND convalidated"  # noqa: S608 - constants of ours
+)
+
 _ALTER: Final = text("SELECT CAST(strongroom_alter_door(:step) AS text)")
 """A function of the tables' owner, which need not be the role that we work as."""
-
-_IS_THERE: Final = f"SELECT 1 FROM pg_constraint WHERE conname = '{CONSTRAINT}' AND conrelid = 'configs'::regclass"  # noqa: S608 - constants of ours
-_IS_VALID: Final = f"{_IS_THERE} AND convalidated"

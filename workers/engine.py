@@ -16,21 +16,27 @@ from db.sessions import Database
 from db.vault import Vault
 from workers.failures import is_passing, name_of
 from workers.finishing import fail, settle
-from workers.planning import plan
+from workers.load import BOUNDS, Bounds, Measure
+from workers.load import measure as measure_load
+from workers.pacing import Pace
+from workers.planning import Planned, plan
+from workers.rewrap import Rewrap
 from workers.rotate import Rotate
 from workers.seal import Seal
-from workers.slices import WORKABLE, Lost, Slice, claim, release
+from workers.slices import WORKABLE, Lost, claim, release
 from workers.steps import EveryRowRaises, Steps
 from workers.tasks import Run, Task
+from workers.throttle import Throttle
 from workers.verify import Verify
 
 TASKS: Final[Mapping[BackfillKind, Task]] = {
     BackfillKind.SEAL: Seal(),
     BackfillKind.VERIFY: Verify(),
     BackfillKind.ROTATE: Rotate(),
+    BackfillKind.REWRAP: Rewrap(),
 }
 
-_SHIFT: Final = 20.0
+SHIFT: Final = 20.0
 """Seconds after which a job ends and enqueues the rest."""
 
 _JOBS_OF_A_RUN: Final = 2
@@ -43,12 +49,21 @@ class Engine:
     """Works on runs with the tasks that there are."""
 
     def __init__(
-        self, database: Database, vault: Vault, tasks: Mapping[BackfillKind, Task] = TASKS, shift: float = _SHIFT
+        self,
+        database: Database,
+        vault: Vault,
+        tasks: Mapping[BackfillKind, Task] = TASKS,
+        shift: float = SHIFT,
+        *,
+        measure: Measure = measure_load,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._database = database
         self._vault = vault
         self._tasks = tasks
         self._shift = shift
+        self._measure = measure
+        self._bounds = bounds
         self._jobs = Counter[uuid.UUID]()
 
     async def work(self, run_id: uuid.UUID) -> bool:
@@ -71,23 +86,25 @@ class Engine:
         run = await self._begin(run_id)
         if run is None:
             return False
-        task = self._tasks[run.kind]
+        task, end = self._tasks[run.kind], time.monotonic() + self._shift
         if run.status not in WORKABLE:
             await settle(self._database, self._vault, task, run)
             return False
-        if not run.planned and not await plan(self._database, self._vault, task, run):
-            return False
-        if await self._work_on_slices(run, task):
+        planned = Planned.WHOLLY if run.planned else await plan(self._database, self._vault, task, run, end)
+        if planned is not Planned.WHOLLY:
+            return planned is Planned.PARTLY
+        if await self._work_on_slices(run, task, end):
             return True
         await settle(self._database, self._vault, task, run)
         return False
 
-    async def _work_on_slices(self, run: Run, task: Task) -> bool:
+    async def _work_on_slices(self, run: Run, task: Task, end: float) -> bool:
         """Work on slices until none is free; True when the shift is over before."""
-        owner, end = uuid.uuid4(), time.monotonic() + self._shift
+        owner, pace, throttle = uuid.uuid4(), Pace(run), Throttle(self._database, self._measure, self._bounds)
         try:
             while (held := await claim(self._database, run, owner)) is not None:
-                if not await self._work_on_slice(held, task, end):
+                steps = Steps(self._database, self._vault, task, held, pace=pace, throttle=throttle)
+                if not await _take_all(steps, end):
                     return True
             return False
         except Lost:
@@ -96,16 +113,6 @@ class Engine:
             # Also when the worker is told to stop. Where this fails, the claim grows stale.
             with suppress(Exception):
                 await release(self._database, owner, run.id)
-
-    async def _work_on_slice(self, held: Slice, task: Task, end: float) -> bool:
-        """Work on a slice to its end; False when the shift is over before."""
-        steps = Steps(self._database, self._vault, task, held)
-        while not await steps.take():
-            if time.monotonic() > end:
-                return False
-            # Give other jobs of this process, and the arq worker itself, a turn.
-            await asyncio.sleep(0)
-        return True
 
     async def _begin(self, run_id: uuid.UUID) -> Run | None:
         await self._database.write(lambda session: session.execute(_BEGIN, {"run": run_id}))
@@ -125,6 +132,16 @@ class Engine:
         _logger.error("run %s has failed: %s", run_id, reason)
         with suppress(Exception):
             await fail(self._database, self._vault, run_id, reason)
+
+
+async def _take_all(steps: Steps, end: float) -> bool:
+    """Work on a slice to its end; False when the shift is over before."""
+    while not await steps.take():
+        if time.monotonic() > end:
+            return False
+        # Give other jobs of this process, and the arq worker itself, a turn.
+        await asyncio.sleep(0)
+    return True
 
 
 _BEGIN = text("""

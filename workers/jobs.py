@@ -10,6 +10,7 @@ from db.change_log import prune_changes
 from db.queue import ring
 from workers.failures import is_passing, name_of
 from workers.slices import FREE
+from workers.standing import SCHEDULE, start_for_waiting
 
 _AT_ONCE: Final = 4
 """Bells for one run at a time, at most: each worker takes as many of them as it can work on."""
@@ -49,6 +50,19 @@ async def prune_old_changes(ctx: dict[str, Any]) -> None:
         await prune_changes(ctx["database"])
     except Exception as error:  # noqa: BLE001 - told by its type; the next time it goes on where it was
         _logger.warning("pruning the changes failed: %s", name_of(error))
+
+
+async def seal_waiting(ctx: dict[str, Any]) -> None:
+    """Start a SEAL if rows wait for one, and ring for it."""
+    try:
+        run = await start_for_waiting(ctx["database"], ctx["vault"], SCHEDULE)
+        if run is not None:
+            _logger.info("run %s is started by the schedule", run.id)
+            await ring(ctx["redis"], run.id)
+    except Exception as error:  # noqa: BLE001 - told by its type: its text may hold a value
+        if not is_passing(error):
+            raise RuntimeError(name_of(error)) from None
+        _logger.warning("looking for rows to seal failed: %s", name_of(error))
 
 
 _WAITING = text(f"""

@@ -1,4 +1,4 @@
-"""ROTATE's keys: wrapped again, replaced, and destroyed once nothing is sealed by them."""
+"""The keys of ROTATE and REWRAP: wrapped again, replaced, and destroyed once nothing is sealed by them."""
 
 import asyncio
 import logging
@@ -7,13 +7,14 @@ import uuid
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Executable, select, text
+from sqlalchemy import ARRAY, ColumnElement, Executable, Uuid, and_, any_, cast, or_, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute
 
 from db.crypto.data_keys import Scope
 from db.deeds import Deed, tell_ids
 from db.errors import SealError
-from db.models import DataKey
+from db.models import BackfillRun, DataKey
 from db.sessions import Database, WriteSession
 from db.vault import Transaction, Vault
 from workers.tasks import Run
@@ -26,14 +27,26 @@ _logger = logging.getLogger("strongroom.backfill")
 
 
 async def replace_keys(database: Database, vault: Vault, run: Run) -> None:
-    """Every key under the primary root key, and new ones in place of the active ones: data keys and the audit key.
+    """New data keys in place of the active ones that the run is about.
 
-    Returns once no transaction is left that may still seal with a replaced one.
+    A run without limits also replaces the audit key, and has every key under the primary root key. Returns once no
+    transaction is left that may still seal with a replaced one.
     """
-    await database.write(lambda session: _replace_audit_key(Transaction(session, run.principal, vault)))
-    await _wrap_all_again(database, vault, run)
+    if not await _is_limited(database, run):
+        await database.write(lambda session: _replace_audit_key(Transaction(session, run.principal, vault)))
+        await _wrap_all_again(database, vault, run)
     await _replace_all(database, vault, run)
+    await database.write(lambda session: session.execute(_RETIRED_NOW, {"run": run.id}))
     await _outlast_transactions(database)
+
+
+def within(run: Run, organization_id: InstrumentedAttribute[uuid.UUID | None]) -> ColumnElement[bool]:
+    """Whether a row is one of those that a run is about. Its limits are read once a statement, not once a row."""
+    of_run = BackfillRun.id == run.id
+    # A cast makes it one value: bare, ANY would take it for a set of rows.
+    ids = cast(select(BackfillRun.organization_ids).where(of_run).scalar_subquery(), ARRAY(Uuid))
+    include_global = select(BackfillRun.include_global).where(of_run).scalar_subquery()
+    return or_(ids.is_(None), organization_id == any_(ids), and_(organization_id.is_(None), include_global))
 
 
 async def drop_unused_keys(database: Database, vault: Vault, run: Run) -> None:
@@ -42,6 +55,12 @@ async def drop_unused_keys(database: Database, vault: Vault, run: Run) -> None:
         await database.write(lambda session: _drop(Transaction(session, run.principal, vault)))
     except IntegrityError:
         _logger.warning("a retired data key came into use while it was to be destroyed; the next ROTATE will")
+
+
+async def _is_limited(database: Database, run: Run) -> bool:
+    async with database.read() as session:
+        limited = select(BackfillRun.organization_ids.is_not(None)).where(BackfillRun.id == run.id)
+        return bool(await session.scalar(limited))
 
 
 async def _replace_audit_key(transaction: Transaction) -> None:
@@ -61,7 +80,7 @@ async def _wrap_all_again(database: Database, vault: Vault, run: Run) -> None:
     """All data keys, some at a time in the order of their ids."""
     after: uuid.UUID | None = uuid.UUID(int=0)
     while after is not None:
-        statement = _KEYS.where(DataKey.id > after).order_by(DataKey.id).limit(_BATCH).with_for_update()
+        statement = _KEYS.where(DataKey.id > after).order_by(DataKey.id).limit(_BATCH).with_for_update(key_share=True)
         after = await database.write(partial(_wrap_again, vault, run, statement))
 
 
@@ -82,10 +101,11 @@ async def _wrap_again(vault: Vault, run: Run, statement: Executable, session: Wr
 
 
 async def _replace_all(database: Database, vault: Vault, run: Run) -> None:
-    """All active data keys that are there now, some at a time."""
+    """All active data keys that are there now and that the run is about, some at a time."""
     async with database.read() as session:
         moment = await session.scalar(_MOMENT)
-    statement = select(DataKey.organization_id).where(DataKey.active, DataKey.created_at <= moment)
+    concerned = within(run, DataKey.organization_id)
+    statement = select(DataKey.organization_id).where(DataKey.active, DataKey.created_at <= moment, concerned)
     batch = statement.order_by(DataKey.id).limit(_BATCH)
     while await database.write(partial(_replace, vault, run, batch)):
         pass
@@ -115,6 +135,12 @@ async def _outlast_transactions(database: Database) -> None:
 _KEYS = select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
 
 _REWRAP = text("UPDATE data_keys SET root_key_id = :root_key_id, wrapped = :wrapped WHERE id = :key_id")
+
+_RETIRED_NOW = text("""
+UPDATE data_keys SET retired_at = clock_timestamp()
+WHERE NOT active AND retired_at >= (SELECT started_at FROM backfill_runs WHERE id = :run)
+""")
+"""Once they are committed as retired: a transaction that began before may have read them as active, none after."""
 
 _MOMENT = text("SELECT clock_timestamp()")
 

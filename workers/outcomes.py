@@ -17,10 +17,10 @@ UNSEALABLE = "holds a value that cannot be sealed"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sealed:
-    """A secret, sealed from now on. No repr: it holds the value."""
+    """A secret, sealed from now on. No repr: it holds the value, encoded to be sealed."""
 
     row: StoredConfig
-    value: JSON
+    payload: bytes
     sealed: bytes | None = None
     data_key_id: uuid.UUID | None = None
     changes: bool = True
@@ -80,16 +80,15 @@ def reseal(outcome: Outcome, sealers: Mapping[Scope, DataKey]) -> Outcome:
     if not isinstance(outcome, Sealed):
         return outcome
     sealer = sealers[outcome.row.organization_id]
-    ciphertext = sealer.seal(config_place(outcome.row), outcome.value)
-    return Sealed(outcome.row, None, ciphertext, sealer.id)
+    ciphertext = sealer.seal_encoded(config_place(outcome.row), outcome.payload)
+    return Sealed(outcome.row, b"", ciphertext, sealer.id)
 
 
 def _decide_secret(row: StoredConfig, value: JSON) -> Outcome:
     try:
-        encode(value)
+        return Sealed(row, encode(value))
     except ValueError:
         return Quarantined(row, UNSEALABLE)
-    return Sealed(row, value)
 
 
 def _decide_plain(row: StoredConfig, value: JSON) -> Outcome:

@@ -9,7 +9,10 @@ from db.sessions import Database
 from workers.slices import WORKABLE, Lost, Slice, beat
 from workers.tasks import Run
 
-_FIRST: Final = 500
+_FIRST: Final = 200
+_SMALLEST: Final = 10
+"""Rows of a batch, at least, unless one of them is at fault."""
+
 _LARGEST: Final = 5_000
 _AIM: Final = 0.08
 """Seconds a transaction is to last: some way under the tenth of a second that it may."""
@@ -28,12 +31,19 @@ class Pace:
         self._limit = min(run.batch_size or _LARGEST, max(1, rate // _TURNS_A_SECOND) if rate else _LARGEST * 2)
         self.size = min(run.batch_size or _FIRST, self._limit)
 
-    def succeed(self, seconds: float) -> None:
-        """A batch lasted so long."""
+    def succeed(self, seconds: float, rows: int, overhead: float = 0.0) -> None:
+        """A batch of so many rows lasted so long, of which `overhead` is what a batch of no rows takes.
+
+        Grows by steps; shrinks at once to what would have been right. On a server whose every answer is slow the
+        rows are given half of the time all the same: smaller batches would only be more of them.
+        """
         if self._fixed and self.size == self._limit:
             return
-        wanted = self.size * _AIM / max(seconds, 0.001)
-        self.size = max(1, int(min(max(wanted, self.size / 2), self.size * 2, self._limit)))
+        wanted = int(max(rows, 1) * max(_AIM - overhead, _AIM / 2) / max(seconds - overhead, 0.001))
+        if wanted < self.size and (rows == self.size or seconds > _AIM):
+            self.size = min(max(wanted, self.size // 8, _SMALLEST), self._limit)
+        elif rows == self.size:
+            self.size = max(self.size, min(wanted, self.size * 2, self._limit))
 
     def fail(self) -> None:
         """A batch was refused: try half of it, down to the row that is at fault."""

@@ -1,56 +1,94 @@
-"""Planning: cuts a run into slices, once, in one statement a table."""
+"""Planning: cuts a run into slices, one short transaction each. Whoever stops half-way, another goes on from there."""
 
-from typing import Final
+import time
+import uuid
+from enum import Enum, auto
+from typing import Any, Final
 
-from sqlalchemy import Insert, Integer, case, cast, func, insert, literal, null, select, update
+from sqlalchemy import Select, func, insert, literal, select, update
 
 from db.models import BackfillRun, BackfillSlice
 from db.sessions import Database, WriteSession
 from db.vault import Vault
 from workers.ownership import own
+from workers.slices import in_index_order
 from workers.tasks import Run, Source, Task
 
-SLICE_ROWS: Final = 50_000
-"""Rows of a slice, at most: a worker takes one at a time."""
+SLICE_ROWS: Final = 10_000
+"""Rows of a slice, at most. A worker has two at a time: with larger ones, one would take a run that two could share."""
 
 
-async def plan(database: Database, vault: Vault, task: Task, run: Run) -> bool:
-    """Plan a run, unless that is done; False where another worker is at it."""
+class Planned(Enum):
+    """How far the planning of a run has come."""
+
+    WHOLLY = auto()
+    PARTLY = auto()
+    """The time was over before."""
+    ELSEWHERE = auto()
+    """Another worker is at it."""
+
+
+async def plan(database: Database, vault: Vault, task: Task, run: Run, end: float) -> Planned:
+    """Plan a run, unless that is done, until `end` on the monotonic clock."""
     async with own(database, run.id) as mine:
         if not mine:
-            return False
+            return Planned.ELSEWHERE
         async with database.read() as session:
-            planned = select(BackfillRun.planned).where(BackfillRun.id == run.id)
-            if await session.scalar(planned):
-                return True
-        await task.prepare(database, vault, run)
-        await database.write(lambda session: _cut(session, task, run))
+            row = await session.first(_STATE.where(BackfillRun.id == run.id))
+        if row is None or row.planned:
+            return Planned.WHOLLY
+        if not row.begun:
+            # Once: the first slice commits after it.
+            await task.prepare(database, vault, run)
+        for source in task.sources:
+            while not await database.write(lambda session, source=source: _cut(session, task, run, source)):
+                if time.monotonic() > end:
+                    return Planned.PARTLY
+        done = update(BackfillRun).where(BackfillRun.id == run.id).values(planned=True)
+        await database.write(lambda session: session.execute(done))
+        return Planned.WHOLLY
+
+
+async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> bool:
+    """Cut the next slice of a table; True when there is none left.
+
+    The first has no lower end and the last no upper one: they hold what comes, too.
+    """
+    last = await session.first(_LAST.where(BackfillSlice.run_id == run.id, BackfillSlice.source == source.value))
+    if last is not None and last.upper is None:
         return True
+    lower = None if last is None else last.upper
+    async with in_index_order(session):
+        found = await session.first(_next(task.candidates(source, run), source, lower))
+    assert found is not None  # noqa: S101 - an aggregate has a row
+    rows, edge = found.rows, found.edge
+    is_last = rows <= SLICE_ROWS
+    if rows or lower is not None:
+        values = {"lower": lower, "upper": None if is_last else edge, "total": min(rows, SLICE_ROWS)}
+        await _insert(session, run, source, values)
+    return is_last
 
 
-async def _cut(session: WriteSession, task: Task, run: Run) -> None:
-    number = 0
-    for source in task.sources:
-        number += await session.execute(_insert_slices(task, run, source, number))
-    done = update(BackfillRun).where(BackfillRun.id == run.id).values(planned=True)
-    await session.execute(done)
+def _next(candidates: Select[Any], source: Source, lower: uuid.UUID | None) -> Select[*tuple[Any, ...]]:
+    """How many ids come next, up to one more than a slice has, and where the slice ends if there are that many."""
+    id = source.model.id
+    if lower is not None:
+        candidates = candidates.where(id > lower)
+    rows = candidates.order_by(id).limit(SLICE_ROWS + 1).cte("rows")
+    edge = select(rows.c.id).order_by(rows.c.id).offset(SLICE_ROWS - 1).limit(1).scalar_subquery()
+    return select(func.count().label("rows"), edge.label("edge")).select_from(rows)
 
 
-def _insert_slices(task: Task, run: Run, source: Source, number: int) -> Insert:
-    """The slices of one table. The first has no lower end and the last no upper one: they hold what comes, too."""
-    rows = task.candidates(source, run).subquery()
-    place = func.row_number().over(order_by=rows.c.id)
-    numbered = select(rows.c.id, place.label("place"), func.count().over().label("total")).subquery()
-    is_end = (numbered.c.place % SLICE_ROWS == 0) | (numbered.c.place == numbered.c.total)
-    end = select(numbered).where(is_end).subquery()
-    before = func.coalesce(func.lag(end.c.place).over(order_by=end.c.place), 0)
-    slices = select(
-        literal(run.id),
-        cast(number + func.row_number().over(order_by=end.c.place), Integer),
-        literal(source.value),
-        func.lag(end.c.id).over(order_by=end.c.place),
-        case((end.c.place == end.c.total, null()), else_=end.c.id),
-        cast(end.c.place - before, Integer),
+async def _insert(session: WriteSession, run: Run, source: Source, values: dict[str, Any]) -> None:
+    number = select(func.coalesce(func.max(BackfillSlice.number), 0) + 1).where(BackfillSlice.run_id == run.id)
+    statement = insert(BackfillSlice).values(
+        run_id=run.id, number=number.scalar_subquery(), source=literal(source.value), **values
     )
-    columns = ["run_id", "number", "source", "lower", "upper", "total"]
-    return insert(BackfillSlice).from_select(columns, slices)
+    await session.execute(statement)
+
+
+_STATE: Final = select(
+    BackfillRun.planned,
+    select(BackfillSlice.number).where(BackfillSlice.run_id == BackfillRun.id).exists().label("begun"),
+)
+_LAST: Final = select(BackfillSlice.upper).order_by(BackfillSlice.number.desc()).limit(1)

@@ -1,5 +1,6 @@
-"""ROTATE: all data keys under the primary root key, and all sealed values under new data keys."""
+"""ROTATE: sealed values under new data keys, of everybody or of some organizations, history included."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -8,12 +9,16 @@ from sqlalchemy import Select, select, text
 from db.crypto.data_keys import Scope
 from db.crypto.sealing import DataKey, Place, Purpose
 from db.errors import SealError
+from db.models import Config, ConfigVersion
 from db.models import DataKey as StoredKey
 from db.sessions import Database
 from db.vault import Vault
-from workers.key_change import drop_unused_keys, replace_keys
+from workers.key_change import drop_unused_keys, replace_keys, within
 from workers.tasks import Batch, Counts, Run, Source, add_findings, tell_findings
 from workers.verify import SHUT
+
+GRACE: Final = 2.0
+"""Seconds between the last value that is sealed again and the end of the key that sealed it before."""
 
 
 class Rotate:
@@ -23,15 +28,19 @@ class Rotate:
 
     def candidates(self, source: Source, run: Run) -> Select[Any]:
         """What is sealed by a retired key; in a dry run, which retires none, whatever is sealed."""
-        model = source.model
+        model = Config if source is Source.CONFIGS else ConfigVersion
+        rows = select(model.id).where(within(run, model.organization_id))
         if run.dry_run:
-            return select(model.id).where(model.data_key_id.is_not(None))
+            return rows.where(model.data_key_id.is_not(None))
         # A subquery, not a join: PostgreSQL would start from the keys, and sort all of their rows for each batch.
         active = select(StoredKey.active).where(StoredKey.id == model.data_key_id).scalar_subquery()
-        return select(model.id).where(~active)
+        return rows.where(~active)
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
-        """Wrap all data keys again, and put a new one in the place of each active one."""
+        """Put a new data key in the place of each active one that the run is about.
+
+        Without limits it is about everything: the audit key is replaced as well, and what is kept is wrapped again.
+        """
         if not run.dry_run:
             await replace_keys(database, vault, run)
 
@@ -59,6 +68,8 @@ class Rotate:
     async def conclude(self, database: Database, vault: Vault, run: Run) -> str | None:
         """Destroy the retired keys that nothing is sealed by any more."""
         if not run.dry_run:
+            # Whoever has read a row before it was sealed again still looks for its key.
+            await asyncio.sleep(GRACE)
             await drop_unused_keys(database, vault, run)
         return await tell_findings(database, run)
 
@@ -93,11 +104,13 @@ async def _write(batch: Batch, rows: Sequence[tuple[Any, Opened | None]], sealer
         "ids": [row.id for row, _, _ in sealed],
         "sealed": [key.seal(place, value) for _, key, (place, value) in sealed],
         "data_key_ids": [key.id for _, key, _ in sealed],
+        "places": [row.place for row, _, _ in sealed],
     }
-    await batch.transaction.session.execute(_UPDATE[batch.source], parameters)
+    if await batch.transaction.session.execute(_UPDATE[batch.source], parameters) != len(sealed):
+        raise RuntimeError("a locked row is not where it was")
 
 
-_COLUMNS = "t.id, t.organization_id, t.integration_id, t.key, t.sealed, t.data_key_id"
+_COLUMNS = "t.ctid AS place, t.id, t.organization_id, t.integration_id, t.key, t.sealed, t.data_key_id"
 
 _LOCK: Final = {
     Source.CONFIGS: text(f"""
@@ -115,9 +128,10 @@ ORDER BY t.id FOR UPDATE
 _UPDATE: Final = {
     source: text(f"""
 UPDATE {source.value} AS t SET sealed = u.sealed, data_key_id = u.data_key_id
-FROM unnest(CAST(:ids AS uuid[]), CAST(:sealed AS bytea[]), CAST(:data_key_ids AS uuid[]))
-    AS u (id, sealed, data_key_id)
-WHERE t.id = u.id
+FROM unnest(CAST(:ids AS uuid[]), CAST(:sealed AS bytea[]), CAST(:data_key_ids AS uuid[]),
+    CAST(:places AS tid[])) AS u (id, sealed, data_key_id, place)
+WHERE t.ctid = u.place AND t.id = u.id
 """)  # noqa: S608 - constants of ours
-    for source in Source
+    for source in (Source.CONFIGS, Source.HISTORY)
 }
+"""By the rows' places, as long as they are locked: joined by their ids, PostgreSQL would read the whole table."""

@@ -5,7 +5,8 @@ slice's row, so nobody takes a slow one over, however long it lasts; between bat
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ async def release(database: Database, owner: uuid.UUID, run_id: uuid.UUID) -> No
 
 
 async def beat(database: Database, held: Slice) -> None:
-    """Say that the owner is alive. Raises Lost."""
+    """Say that the owner is alive. Raises Lost where the slice, or its run, is not ours to work on any more."""
     if not await database.write(lambda session: session.execute(_BEAT, held.key)):
         raise Lost
 
@@ -95,7 +96,17 @@ async def pick(
         candidates = candidates.where(id > position.after)
     if position.upper is not None:
         candidates = candidates.where(id <= position.upper)
-    return [row.id for row in await session.rows(candidates.order_by(id).limit(limit))]
+    async with in_index_order(session):
+        return [row.id for row in await session.rows(candidates.order_by(id).limit(limit))]
+
+
+@asynccontextmanager
+async def in_index_order(session: WriteSession) -> AsyncGenerator[None]:
+    """Statements within read rows in an index's order: without statistics, as right after a migration or a restore,
+    PostgreSQL would sort all that is left, again for every batch."""
+    await session.execute(text("SET LOCAL enable_sort = off"))
+    yield
+    await session.execute(text("SET LOCAL enable_sort TO DEFAULT"))
 
 
 async def advance(session: WriteSession, held: Slice, cursor: uuid.UUID | None, counts: Counts, *, done: bool) -> None:
@@ -134,6 +145,7 @@ _RELEASE = text("UPDATE backfill_slices SET claimed_by = NULL WHERE run_id = :ru
 _BEAT = text("""
 UPDATE backfill_slices SET heartbeat_at = clock_timestamp()
 WHERE run_id = :run AND number = :number AND claimed_by = :owner
+    AND (SELECT status FROM backfill_runs WHERE id = :run) IN ('enqueued', 'running')
 """)
 
 _HOLD = text("""

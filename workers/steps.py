@@ -15,12 +15,16 @@ from workers.failures import is_passing, name_of
 from workers.pacing import Pace, wait_turn
 from workers.slices import Lost, Slice, advance, hold, pick
 from workers.tasks import Batch, Counts, Task
+from workers.throttle import Throttle
 
 _RETRIES: Final = (0.05, 0.2)
 """Seconds before a slice's batch that raised is tried again as it is; afterwards it is halved at once."""
 
 _HOPELESS: Final = 20
 """Rows that raise, and not one that does not: the fault is not the rows'."""
+
+_STATEMENTS: Final = 4
+"""How many times the statements of a heartbeat a batch of no rows has."""
 
 _logger = logging.getLogger("strongroom.backfill")
 
@@ -38,18 +42,22 @@ class _Step:
 class Steps:
     """One claimed slice. Each step is one transaction: check the claim, work on the rows, move the cursor."""
 
-    def __init__(self, database: Database, vault: Vault, task: Task, held: Slice) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, task: Task, held: Slice, *, pace: Pace, throttle: Throttle
+    ) -> None:
         self._database = database
         self._vault = vault
         self._task = task
         self._held = held
-        self._pace = Pace(held.run)
+        self._pace = pace
+        self._throttle = throttle
         self._retried = 0
         self._set_aside = 0
         self._worked = 0
 
     async def take(self) -> bool:
         """Take a step; True when the slice is done. Raises Lost, EveryRowRaises, or what a server's absence raises."""
+        await self._throttle.hold_back(self._held)
         size = self._pace.size
         await wait_turn(self._database, self._held, size)
         began = time.monotonic()
@@ -61,7 +69,7 @@ class Steps:
             if is_passing(error):
                 raise
             return await self._overcome(error)
-        self._pace.succeed(time.monotonic() - began)
+        self._pace.succeed(time.monotonic() - began, step.rows, self._throttle.answer * _STATEMENTS)
         self._worked += step.rows
         return step.done
 

@@ -4,7 +4,7 @@ Everything else is the engine's: runs, slices, cursors, claims, pace, retries an
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, text
 
 from db.access import Principal
 from db.arrays import among
-from db.models import BackfillKind, BackfillStatus, Config, ConfigVersion
+from db.models import AuditKey, BackfillKind, BackfillStatus, Config, ConfigVersion, DataKey
 from db.sessions import Database
 from db.vault import Transaction, Vault
 
@@ -23,11 +23,21 @@ class Source(StrEnum):
 
     CONFIGS = "configs"
     HISTORY = "config_history"
+    DATA_KEYS = "data_keys"
+    AUDIT_KEYS = "audit_keys"
 
     @property
-    def model(self) -> type[Config] | type[ConfigVersion]:
+    def model(self) -> type[Config] | type[ConfigVersion] | type[DataKey] | type[AuditKey]:
         """The table."""
-        return Config if self is Source.CONFIGS else ConfigVersion
+        return _MODELS[self]
+
+
+_MODELS: Final[Mapping[Source, type[Config] | type[ConfigVersion] | type[DataKey] | type[AuditKey]]] = {
+    Source.CONFIGS: Config,
+    Source.HISTORY: ConfigVersion,
+    Source.DATA_KEYS: DataKey,
+    Source.AUDIT_KEYS: AuditKey,
+}
 
 
 @dataclass(frozen=True, slots=True)

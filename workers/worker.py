@@ -20,7 +20,8 @@ from db.start import make_vault, open_keyring
 from db.upgrade import is_current
 from db.vault import Vault
 from workers.engine import Engine
-from workers.jobs import look_for_runs, prune_old_changes, work_on_run
+from workers.jobs import look_for_runs, prune_old_changes, seal_waiting, work_on_run
+from workers.load import BOUNDS, Bounds
 
 _JOBS: Final = 5
 _TIMEOUT: Final = 55
@@ -43,7 +44,7 @@ async def run(environ: Mapping[str, str]) -> None:
     async with open_parts(settings, database_url) as (database, vault):
         stop = asyncio.Event()
         _heed_signals(stop)
-        await work(make_worker(redis_url, database, vault), stop)
+        await work(make_worker(redis_url, database, vault, settings), stop)
 
 
 @asynccontextmanager
@@ -51,24 +52,28 @@ async def open_parts(settings: Settings, database_url: str) -> AsyncGenerator[tu
     """The database, once it is migrated, and the vault, once its keyring opens what is there."""
     database = Database(database_url)
     try:
-        async with database.read() as session:
-            keyring = await open_keyring(settings, session)
         async with database.engine.connect() as connection:
             if not await is_current(connection):
                 raise SettingsError("the database is not at this software's revision: run python -m db upgrade")
+        async with database.read() as session:
+            keyring = await open_keyring(settings, session)
         yield database, make_vault(settings, keyring)
     finally:
         await database.close()
 
 
-def make_worker(redis_url: str, database: Database, vault: Vault, **options: Any) -> Worker:
+def make_worker(
+    redis_url: str, database: Database, vault: Vault, settings: Settings | None = None, **options: Any
+) -> Worker:
     """An arq worker with our jobs, that writes and reads JSON and keeps no results."""
+    schedule = None if settings is None else settings.backfill_schedule
+    bounds = BOUNDS if settings is None else Bounds(lag=settings.backfill_max_lag)
     options = {"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10} | options
     return Worker(
         functions=[func(work_on_run, name=WORK, timeout=_TIMEOUT, max_tries=3, keep_result=0)],
-        cron_jobs=[make_clock(), make_broom()],
+        cron_jobs=[make_clock(), make_broom(), *([] if schedule is None else [make_schedule(schedule)])],
         redis_pool=connect(redis_url),
-        ctx={"database": database, "engine": Engine(database, vault)},
+        ctx={"database": database, "vault": vault, "engine": Engine(database, vault, bounds=bounds)},
         job_timeout=_TIMEOUT,
         keep_result=0,
         handle_signals=False,
@@ -87,6 +92,11 @@ def make_clock() -> CronJob:
 def make_broom() -> CronJob:
     """Prunes the log of changes, every ten minutes."""
     return cron(prune_old_changes, name="prune_old_changes", minute=set(range(0, 60, 10)), timeout=_TIMEOUT)
+
+
+def make_schedule(minutes: int) -> CronJob:
+    """Looks for rows to seal, so often: one worker of all at a time."""
+    return cron(seal_waiting, name="seal_waiting", minute=set(range(0, 60, minutes)), second=30, timeout=30)
 
 
 def _require_urls(settings: Settings) -> tuple[str, str]:

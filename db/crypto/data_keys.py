@@ -31,6 +31,11 @@ class DataKeys:
         self._root_keys = root_keys
         self._opened: dict[uuid.UUID, DataKey] = {}
 
+    @property
+    def root_keys(self) -> RootKeyProvider:
+        """What wraps them."""
+        return self._root_keys
+
     def open(self, key_id: uuid.UUID, scope: Scope, root_key_id: str, wrapped: bytes) -> DataKey:
         """The data key of a committed row. Raises SealError when it does not open."""
         return self._opened.get(key_id) or self._remember(self._unwrap(key_id, scope, root_key_id, wrapped))

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final, NoReturn, TypeAlias
 from uuid import UUID
 
+import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -78,7 +79,10 @@ class DataKey:
 
     def seal(self, place: Place, value: JSONValue) -> bytes:
         """The sealed value. ValueError, which never repeats the value, if it is no value JSON can hold."""
-        payload = encode(value)
+        return self.seal_encoded(place, encode(value))
+
+    def seal_encoded(self, place: Place, payload: bytes) -> bytes:
+        """The sealed value of which `payload` is what `encode` makes."""
         nonce = self._nonce()
         return self._header + nonce + self._cipher.encrypt(nonce, payload, self.associated_data(place))
 
@@ -94,6 +98,32 @@ class DataKey:
             except (InvalidTag, ValueError, RecursionError):
                 pass  # Raised below, outside: what is caught here may hold the plaintext.
         raise SealError
+
+    def opener(self, place: Place, sealed: bytes) -> Callable[[], bytes]:
+        """What opens one sealed value, as often as it is called: each time anew, since no plaintext is kept.
+
+        It returns the value's JSON text. SealError, with one text, for whatever `open` does not open, and for a number
+        that is too large for a float, which `open` knows.
+        """
+        if not sealed.startswith(self._header) or len(sealed) < _SHORTEST:
+            raise SealError
+        try:
+            decrypt, bound = self._cipher.decrypt, self.associated_data(place)
+        except ValueError:
+            raise SealError from None
+        nonce, body = sealed[_NONCE_AT:_BODY_AT], sealed[_BODY_AT:]
+
+        def open_text() -> bytes:
+            try:
+                text = decrypt(nonce, body, bound)
+                orjson.loads(text)
+                if len(text.strip()) == len(text):
+                    return text
+            except (InvalidTag, ValueError):
+                pass  # Raised below, outside: what is caught here may hold the plaintext.
+            raise SealError
+
+        return open_text
 
     def associated_data(self, place: Place) -> bytes:
         """What the tag vouches for beside the ciphertext: purpose, version, data key id and place."""

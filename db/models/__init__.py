@@ -5,9 +5,11 @@ from db.models.backfill import (
     ACTIVE,
     BackfillFinding,
     BackfillKind,
+    BackfillMove,
     BackfillRun,
     BackfillSlice,
     BackfillStatus,
+    BackfillTally,
 )
 from db.models.base import Base
 from db.models.change import ConfigChange, PrunedChanges
@@ -23,9 +25,11 @@ __all__ = [
     "AuditKey",
     "BackfillFinding",
     "BackfillKind",
+    "BackfillMove",
     "BackfillRun",
     "BackfillSlice",
     "BackfillStatus",
+    "BackfillTally",
     "Base",
     "Config",
     "ConfigChange",

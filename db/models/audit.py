@@ -14,6 +14,8 @@ from db.models.base import Base, Id, Moment
 class AuditEvent(Base):
     """One deed: who, what, on which row, when, from where and why. Never a value.
 
+    What was done `times` times over within one batch is one event, from `at` to `last_at`.
+
     No foreign keys, so that it outlives the rows. Its chain is its organization's; null is the chain of what is
     global. `mac` vouches for all other columns, `previous` among them: the `mac` of the event before.
     """
@@ -46,6 +48,8 @@ class AuditEvent(Base):
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     address: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[str | None] = mapped_column(String(500))
+    times: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    last_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     key_id: Mapped[uuid.UUID]
     previous: Mapped[bytes] = mapped_column(LargeBinary)
     mac: Mapped[bytes] = mapped_column(LargeBinary)

@@ -37,9 +37,10 @@ class Config(Base):
     __tablename__ = "configs"
     __table_args__ = (
         CheckConstraint(f"legacy OR ({SEALED_OR_PLAIN})", name="sealed_or_plain"),
+        CheckConstraint("field_id IS NULL OR integration_id IS NOT NULL", name="field_of_integration"),
         ForeignKeyConstraint(
-            ["field_id", "config_type"],
-            ["integration_config_schema.id", "integration_config_schema.field_type"],
+            ["field_id", "integration_id", "key", "config_type"],
+            [f"integration_config_schema.{column}" for column in ("id", "integration_id", "key", "field_type")],
             name="fk_configs_field",
         ),
         Index(
@@ -73,6 +74,9 @@ class Config(Base):
     data_key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("data_keys.id"))
     field_id: Mapped[uuid.UUID | None]
     version: Mapped[int] = mapped_column(server_default="1")
+    exposed_version: Mapped[int | None]
+    """The last version of which this secret's value was stored unsealed or under an older software's key. Null: none;
+    0: not known, since the row is older than this column."""
 
 
 class ConfigVersion(Base):

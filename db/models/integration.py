@@ -40,7 +40,9 @@ class ConfigField(Base):
     """One field of an integration's config schema."""
 
     __tablename__ = "integration_config_schema"
-    __table_args__ = (UniqueConstraint("id", "field_type", name="uq_integration_config_schema_id_field_type"),)
+    __table_args__ = (
+        UniqueConstraint("id", "integration_id", "key", "field_type", name="uq_integration_config_schema_place_type"),
+    )
 
     id: Mapped[Id]
     integration_id: Mapped[uuid.UUID] = mapped_column(

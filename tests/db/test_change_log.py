@@ -326,7 +326,7 @@ async def test_a_reader_without_special_rights(sql: Any, place: None) -> None:
 
 async def test_migrating_with_writers_about(empty_database_url: str) -> None:
     """A transaction that older software began before the migration only makes it wait for its end."""
-    await upgrade(empty_database_url, "0005")
+    await upgrade(empty_database_url, "0009")
     writer = await asyncpg.connect(empty_database_url)
     try:
         transaction = writer.transaction()

@@ -125,7 +125,8 @@ async def test_deleting_a_field_deletes_no_value(sql: asyncpg.Connection, at: di
     """The legacy key `config_schema_id` no longer cascades, and neither does ours: the values stay."""
     place = {"integration_id": at["integration"]}
     await insert(sql, **place, key="url", config_schema_id=at["url"], **PLAIN)
-    await insert(sql, **place, key="other", field_id=at["url"], legacy=False, **PLAIN)
+    ours = {"organization_id": at["organization"], "field_id": at["url"]}
+    await insert(sql, **place, **ours, key="url", legacy=False, **PLAIN)
     await sql.execute("DELETE FROM integration_config_schema WHERE id = $1", at["url"])
     rows = await sql.fetch("SELECT config_schema_id, field_id, value FROM configs")
     assert [tuple(row) for row in rows] == [(None, None, SECRET)] * 2

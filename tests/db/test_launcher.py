@@ -31,6 +31,9 @@ class Ready(http.server.BaseHTTPRequestHandler):
     def log_message(self, *parts): pass
 http.server.HTTPServer(("127.0.0.1", int(os.environ["STRONGROOM_PORT"])), Ready).serve_forever()
 """
+SHARING = API.replace(
+    "http.server.HTTPServer((", "http.server.HTTPServer.allow_reuse_port = True\nhttp.server.HTTPServer(("
+)
 WORKER = "import time\ntime.sleep(600)\n"
 FOLDERS = {"PostgreSQL": "postgres", "Valkey": "valkey"}
 FAILING = "raise SystemExit(3)\n"
@@ -130,6 +133,23 @@ async def test_dead_processes_are_started_again(home: Path, free_port: int):
             async with asyncio.timeout(2):
                 while not server.alive:
                     await asyncio.sleep(0.05)
+
+
+async def test_several_apis_share_a_port(home: Path, free_port: int):
+    """As many APIs run as are set; while one is killed the others answer, and it is there again within two seconds."""
+    given = {"STRONGROOM_API_PROCESSES": "3"}
+    launcher = make_launcher(home, free_port, api=SHARING, environ=given)
+    async with running(launcher) as task:
+        await until_ready(launcher, task)
+        first, *others = find_by_argument("stub_api", home)
+        assert len(others) == 2
+        first.kill()
+        async with asyncio.timeout(2):
+            while len(find_by_argument("stub_api", home)) < 3 or first in find_by_argument("stub_api", home):
+                assert all(other.is_running() for other in others)
+                await asyncio.sleep(0.05)
+        assert len(find_by_argument("stub_worker", home)) == 1
+    assert not find_by_argument("stub_api", home)
 
 
 async def test_api_that_never_starts(home: Path, free_port: int):

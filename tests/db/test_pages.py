@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from db import configs, history, integrations, mappings, organizations, runs_progress
+from db import config_lists, history, integrations, mappings, organizations, runs_progress
 from db.errors import BadInput
 from db.models import Organization
 from db.pages import PAGE_LIMIT, Order, read_page
 
 ORDERS = [
-    configs.ORDER,
+    config_lists.ORDER,
     history.ORDER,
     integrations.ORDER,
     mappings.ORDER,
@@ -172,7 +172,7 @@ async def test_pages_hold_each_row_once(database, transact) -> None:
                 assert len(page.items) == len(page.cursors) <= size
                 assert page.has_previous is (after is not None)
                 assert page.total is not None
-                assert await session.scalar(page.total) == len(rows)
+                assert await page.total(session) == len(rows)
                 if not page.has_next:
                     break
                 after = page.cursors[-1]

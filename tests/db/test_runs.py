@@ -12,7 +12,6 @@ from db.access import Permission, Principal
 from db.errors import BadInput, Conflict, Forbidden, NotFound
 from db.models import BackfillKind, BackfillStatus
 from db.runs import (
-    MOVES,
     Move,
     cancel_backfill,
     find_run,
@@ -87,24 +86,6 @@ async def test_the_edges_are_allowed(transact):
     assert await start(transact, batch_size=10_000, max_rows_per_second=1_000_000)
 
 
-@pytest.mark.parametrize("move", list(Move))
-@pytest.mark.parametrize("status", list(BackfillStatus))
-async def test_every_move_from_every_state(transact, sql, move, status):
-    """A move is legal from the states of the table, and refused from all others, telling the state."""
-    run = await start(transact)
-    await sql.execute("UPDATE backfill_runs SET status = $1", status.value)
-    wanted = MOVES[move].get(status)
-    if wanted is None:
-        with pytest.raises(Conflict, match=f"cannot {move} a run that is {status}") as caught:
-            await transact(lambda transaction: CALLS[move](transaction, run.id))
-        assert caught.value.extensions["status"] == status.upper()
-        assert await sql.fetchval("SELECT status FROM backfill_runs") == status
-        return
-    moved = await transact(lambda transaction: CALLS[move](transaction, run.id))
-    assert moved.status is (BackfillStatus.CANCELLED if move is Move.CANCEL else wanted)
-    assert await sql.fetchval("SELECT count(*) FROM audit_log WHERE action = $1", f"backfill.{move}") == 1
-
-
 @pytest.mark.parametrize(("age", "status"), [("0 s", BackfillStatus.CANCELLING), ("1 hour", BackfillStatus.CANCELLED)])
 async def test_cancelling_waits_for_a_live_worker(transact, sql, age, status):
     """While a worker is heard of on a slice the run is CANCELLING; a dead one is not waited for."""
@@ -142,6 +123,52 @@ async def test_progress_is_the_sum_of_the_slices(transact, database, admin, sql)
     now = await read(database, find_run, admin, run.id)
     assert (now.total, now.processed, now.changed, now.skipped, now.quarantined) == (30, 24, 15, 6, 3)
     assert now.rows_per_second == pytest.approx(12)
+
+
+async def sample(sql: Any, age: str = "0 s", rate: float | None = 4.0, reason: str | None = None) -> None:
+    await sql.execute(
+        "UPDATE backfill_runs SET started_at = now() - interval '1 hour', recent_rate = $1, throttled_by = $2, "
+        f"sampled_at = now() - interval '{age}', throttled_at = now() - interval '{age}'",
+        rate,
+        reason,
+    )
+
+
+async def test_the_time_left(transact, database, admin, sql):
+    """What is left at the rate of the last seconds, in whole seconds; nobody can say while the run is at rest, has no
+    rate, or when what workers said last is old."""
+    run = await start(transact)
+    await sql.execute(
+        "INSERT INTO backfill_slices (run_id, number, source, total, processed) VALUES ($1, 1, 'configs', 30, 9)",
+        run.id,
+    )
+    await sample(sql)
+    assert (await read(database, find_run, admin, run.id)).seconds_left is None
+    await sql.execute("UPDATE backfill_runs SET status = 'running'")
+    now = await read(database, find_run, admin, run.id)
+    assert (now.seconds_left, now.rows_per_second) == (6, 4.0)
+    unknowns: list[dict[str, Any]] = [{"age": "11 s"}, {"rate": None}, {"rate": 0.0}, {"rate": 1e-9}]
+    for unknown in unknowns:
+        await sample(sql, **unknown)
+        assert (await read(database, find_run, admin, run.id)).seconds_left is None
+    await sample(sql)
+    await sql.execute("UPDATE backfill_slices SET processed = 31")
+    assert (await read(database, find_run, admin, run.id)).seconds_left == 0
+    await sql.execute("UPDATE backfill_runs SET status = 'paused'")
+    assert (await read(database, find_run, admin, run.id)).seconds_left is None
+
+
+async def test_a_throttled_run_says_why(transact, database, admin, sql):
+    """The reason is told while it is new and the run is running, and not afterwards."""
+    run = await start(transact)
+    await sql.execute("UPDATE backfill_runs SET status = 'running'")
+    await sample(sql, reason="a replica lags")
+    assert (await read(database, find_run, admin, run.id)).throttled_by == "a replica lags"
+    await sample(sql, age="11 s", reason="a replica lags")
+    assert (await read(database, find_run, admin, run.id)).throttled_by is None
+    await sample(sql, reason="a replica lags")
+    await sql.execute("UPDATE backfill_runs SET status = 'paused'")
+    assert (await read(database, find_run, admin, run.id)).throttled_by is None
 
 
 async def test_runs_are_listed_newest_first(transact, database, admin):

@@ -99,7 +99,7 @@ async def test_a_foreign_keyring_is_refused(
     await seal(root_keyring)
     RootKeyring.create(tmp_path / KEYRING_FILE)
     held = (tmp_path / KEYRING_FILE).read_bytes()
-    with pytest.raises(SettingsError, match=f"lacks keys .*{root_keyring.primary_id} .3 keys"):
+    with pytest.raises(SettingsError, match=f"lacks keys .*{root_keyring.primary_id} .2 data keys, 1 audit key"):
         await prepare(settings_of(tmp_path), database_url, ignore)
     assert (tmp_path / KEYRING_FILE).read_bytes() == held
 
@@ -125,11 +125,11 @@ async def test_one_data_key_that_does_not_open_is_enough(
     await prepare(settings_of(tmp_path, STRONGROOM_ROOT_KEYS=keys), database_url, ignore)
     order = "DESC" if newest else "ASC"
     await sql.execute("UPDATE data_keys SET created_at = now() - interval '1 day' WHERE organization_id IS NULL")
-    await sql.execute(
+    damaged = await sql.fetchval(
         "UPDATE data_keys SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) WHERE id ="
-        f" (SELECT id FROM data_keys ORDER BY created_at {order} LIMIT 1)"
+        f" (SELECT id FROM data_keys ORDER BY created_at {order} LIMIT 1) RETURNING id"
     )
-    with pytest.raises(SettingsError, match=r"main .1 keys do not open"):
+    with pytest.raises(SettingsError, match=f"do not open: under root key main, 1 of 3: data key {damaged}$"):
         await prepare(settings_of(tmp_path, STRONGROOM_ROOT_KEYS=keys), database_url, ignore)
 
 
@@ -173,3 +173,24 @@ async def test_a_given_admin_token_replaces_the_previous_one(
     assert told == []
     assert len(before) == len(after) == 1
     assert before != after
+
+
+@pytest.mark.parametrize("given", [True, False])
+async def test_a_revoked_admin_token_is_told(
+    tmp_path: Path, database_url: str, sql: asyncpg.Connection, caplog: pytest.LogCaptureFixture, given: bool
+) -> None:
+    """Where the admin token was revoked, a start with the same setting, or without one, says so in one line that does
+    not repeat the token; it makes no other by itself."""
+    changed = settings_of(tmp_path, **({"STRONGROOM_ADMIN_TOKEN": "t" * 40} if given else {}))
+    told: list[str] = []
+    await prepare(changed, database_url, told.append)
+    await sql.execute("UPDATE tokens SET revoked_at = now()")
+    caplog.clear()
+    before = len(told)
+    await prepare(changed, database_url, told.append)
+    assert len(told) == before
+    [line] = [record.getMessage() for record in caplog.records if record.name == "strongroom.start"]
+    assert "revoked" in line
+    assert "STRONGROOM_ADMIN_TOKEN" in line
+    assert not any(token in line for token in [*told, "t" * 40])
+    assert await sql.fetchval("SELECT count(*) FROM tokens WHERE revoked_at IS NULL") == 0

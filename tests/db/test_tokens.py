@@ -4,6 +4,8 @@ import hashlib
 import hmac
 import re
 import uuid
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,8 +20,8 @@ from db.errors import Unauthenticated
 from db.tokens import (
     NewToken,
     create_token,
+    find_admin_token,
     generate_token,
-    has_admin_token,
     hash_token,
     replace_admin_token,
     revoke_token,
@@ -71,11 +73,11 @@ async def test_a_new_admin_token_replaces_the_old_one(database, transact) -> Non
     """At most one admin token holds: the one that was set last."""
     first, second = generate_token(), generate_token()
     async with database.read() as session:
-        assert await has_admin_token(session) is False
+        assert await find_admin_token(session) is None
         await transact(lambda transaction: replace_admin_token(transaction, first))
         assert (await Authenticator().authenticate(session, first)).permissions == frozenset(Permission)
         await transact(lambda transaction: replace_admin_token(transaction, second))
-        assert await has_admin_token(session) is True
+        assert await find_admin_token(session) is True
         assert (await Authenticator().authenticate(session, second)).name == "admin"
         with pytest.raises(Unauthenticated):
             await Authenticator().authenticate(session, first)
@@ -90,15 +92,33 @@ async def test_the_same_admin_token_again_changes_nothing(database, sql, transac
     assert await sql.fetch("SELECT id, secret_hash, permissions, revoked_at FROM tokens") == before
 
 
-async def test_a_start_survives_a_revoked_admin_token(database, transact, admin) -> None:
-    """Setting an admin token that was revoked is no error at start-up: the operator's setting counts."""
-    token = generate_token()
-    await transact(lambda transaction: replace_admin_token(transaction, token))
+async def test_a_revoked_admin_token_stays_revoked(database, transact) -> None:
+    """A start with the same setting does not bring a revoked token back, nor does one after another token was set; and
+    the token that it was to replace is replaced all the same."""
+    leaked, other = generate_token(), generate_token()
+
+    async def start(token: str) -> bool:
+        return await transact(lambda transaction: replace_admin_token(transaction, token))
+
+    async def holds(token: str) -> bool:
+        async with database.read() as session:
+            with suppress(Unauthenticated):
+                return bool(await Authenticator().authenticate(session, token))
+        return False
+
+    assert await start(leaked)
     async with database.read() as session:
-        found = await Authenticator().authenticate(session, token)
-        await transact(lambda transaction: revoke_token(transaction, found.token_id))
-        await transact(lambda transaction: replace_admin_token(transaction, token))
-        await Authenticator().authenticate(session, token)
+        id = (await Authenticator().authenticate(session, leaked)).token_id
+    await transact(lambda transaction: revoke_token(transaction, id))
+    assert not await start(leaked)
+    assert not await holds(leaked)
+    async with database.read() as session:
+        assert await find_admin_token(session) is False
+    assert await start(other)
+    assert await holds(other)
+    assert not await start(leaked)
+    assert not await holds(leaked)
+    assert not await holds(other)
 
 
 async def test_other_tokens_survive_a_new_admin_token(database, transact) -> None:
@@ -137,6 +157,33 @@ async def test_a_look_up_that_a_revocation_overtakes_is_not_remembered(database,
         assert authenticator.recall(token) is None
         with pytest.raises(Unauthenticated):
             await authenticator.authenticate(session, token)
+
+
+async def test_a_token_is_remembered_for_as_long_as_the_feed_is_heard(database, transact, monkeypatch) -> None:
+    """Half a second after its look-up, or after the change feed was heard of for the last time, a token is looked up
+    again; a person, of whom the feed knows nothing, half a second after the look-up in any case."""
+    now = [100.0]
+    _, token = await transact(lambda transaction: create_token(transaction, NewToken("x", ["config:read"])))
+    authenticator = Authenticator()
+    async with database.read() as session:
+        with monkeypatch.context() as patch:
+            patch.setattr(signing_in.time, "monotonic", lambda: 100.0)
+            found = await authenticator.authenticate(session, token)
+    monkeypatch.setattr(signing_in.time, "monotonic", lambda: now[0])
+    now[0] = 100.5
+    assert authenticator.recall(token) is found
+    now[0] = 100.51
+    assert authenticator.recall(token) is None
+    authenticator.vouch(100.3)
+    assert authenticator.recall(token) is found
+    authenticator.vouch(100.1)
+    now[0] = 100.8
+    assert authenticator.recall(token) is found
+    now[0] = 100.81
+    assert authenticator.recall(token) is None
+    authenticator.vouch(100.8)
+    authenticator._known[hash_token(token)] = (100.3, replace(found, is_person=True))
+    assert authenticator.recall(token) is None
 
 
 async def test_what_is_remembered_is_bounded(database, transact, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
+from tests.e2e.processes import StartApi, start_apis
+
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "STRONGROOM_")
 
@@ -132,3 +134,9 @@ def _belongs(process: psutil.Process, home: Path) -> bool:
         return (inside or named) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+@pytest.fixture
+def start_api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[StartApi]:
+    """Starts APIs in processes of their own, on this test's servers."""
+    yield from start_apis(tmp_path, database_url, redis_url)

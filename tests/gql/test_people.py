@@ -389,3 +389,22 @@ async def test_the_refusal_carries_nothing(provider: Provider, database) -> None
         await people.identify(database, provider.sign(exp=now(-90)))
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+async def test_a_jwt_that_is_too_old(provider: Provider, sign_in: SignIn) -> None:
+    """With a maximum age a JWT holds for so long after it was issued, whatever its own end says, and one that does not
+    say when it was issued never does; without one its own end counts alone."""
+    for iat, answered in ((-500, True), (-620, True), (-640, False), (None, False)):
+        jwt = provider.sign(exp=now(100_000), iat=None if iat is None else now(iat))
+        assert ((await sign_in(jwt, max_age=600).post({"query": WHO})).text != TOLD) is answered
+        assert (await sign_in(jwt).post({"query": WHO})).text != TOLD
+    assert (await sign_in(provider.sign(exp=now(-31), iat=now(-100)), max_age=600).post({"query": WHO})).text == TOLD
+
+
+async def test_a_line_of_a_jwt_that_grows_too_old(api, provider: Provider, sign_in: SignIn) -> None:
+    """The age is looked at again at every request: it is the caller's expiry."""
+    jwt = provider.sign(exp=now(100_000), iat=now(-100))
+    oidc = Oidc(issuer=provider.url, audience=(AUDIENCE,), max_age=600)
+    person = await People(oidc, KeySet(oidc)).identify(api.service.database, jwt)
+    assert person.expires_at is not None
+    assert 528 <= person.expires_at.timestamp() - time.time() <= 532

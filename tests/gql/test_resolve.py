@@ -225,3 +225,20 @@ async def test_a_resolve_that_tells_a_secret_is_on_record(api: Any, client: Any,
     row = await sql.fetchrow("SELECT * FROM audit_log WHERE action = 'config.resolve'")
     assert (row["actor"], row["keys"], str(row["organization_id"])) == ("admin", ["api_key"], world.organization)
     assert "the-default-key" not in str(row)
+
+
+async def test_another_organizations_is_not_looked_up(api, client, world, monkeypatch) -> None:
+    """A token limited to an organization is refused another's before anything is looked up, in memory or in the
+    database: how long the refusal takes tells nothing, and whether the organization or the integration exists does
+    not either."""
+    limited = api.client(await api.make_token("config:resolve", organization_ids=[world.other]))
+
+    def fail(*_: object) -> None:
+        raise AssertionError("looked up")
+
+    monkeypatch.setattr(type(api.service.resolver.snapshots), "get", fail)
+    monkeypatch.setattr(type(api.service.resolver.snapshots), "fill", fail)
+    asked = [(world.name, world.organization), (world.name, str(uuid.uuid4())), ("nothing", world.organization)]
+    told = {(await limited.refused("Resolve", integration=name, organizationId=id)).text for name, id in asked}
+    assert len(told) == 1
+    assert "organization not found" in told.pop()

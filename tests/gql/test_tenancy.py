@@ -57,6 +57,7 @@ SET_MANY = "mutation ($input: SetConfigsInput!) { setConfigs(input: $input) { co
 EVENTS = "query ($filter: AuditEventFilter) { auditEvents(filter: $filter) { totalCount edges { node { id } } } }"
 WATCH = "subscription ($id: ID!) { backfillProgress(id: $id) { id } }"
 CHANGED = "subscription { configChanged { cursor changes { keys } } }"
+ROOT_KEYS = "{ rootKeys { id } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
@@ -110,6 +111,7 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("configChanged", "from now on"): (CHANGED, {}),
         ("backfillRun", "the run"): ("BackfillProgress", {"id": at["run"]}),
         ("backfillRuns", "all"): (RUNS, {}),
+        ("rootKeys", "all"): (ROOT_KEYS, {}),
         ("pauseBackfill", "the run"): ("PauseBackfill", {"id": at["run"]}),
         ("resumeBackfill", "the run"): ("ResumeBackfill", {"id": at["run"]}),
         ("cancelBackfill", "the run"): ("CancelBackfill", {"id": at["run"]}),
@@ -210,11 +212,13 @@ async def restore(estate: dict[str, str], database: Database) -> Callable[..., A
 
 
 BEFORE = {
-    "backfillProgress": "UPDATE backfill_runs SET status = 'succeeded'",
-    "startBackfill": "UPDATE backfill_runs SET status = 'succeeded'",
-    "resumeBackfill": "UPDATE backfill_runs SET status = 'paused'",
+    "backfillProgress": ["running", "succeeded"],
+    "startBackfill": ["running", "succeeded"],
+    "resumeBackfill": ["paused"],
 }
-"""What some operations need to find, so that they can succeed at all."""
+"""The states that some operations need the run to have gone through, so that they can succeed at all."""
+
+STEP = text("UPDATE backfill_runs SET status = :status")
 
 
 def judge(answer: Any) -> str:
@@ -229,8 +233,9 @@ def judge(answer: Any) -> str:
 
 async def ask(api: Any, at: dict[str, str], caller: str, row: Row) -> Any:
     """One cell of the table, in a world that is as it was made."""
-    if row.operation in BEFORE:
-        await api.transact(lambda transaction: transaction.session.execute(text(BEFORE[row.operation])))
+    for status in BEFORE.get(row.operation, []):
+        step = {"status": status}
+        await api.transact(lambda transaction, step=step: transaction.session.execute(STEP, step))
     query, variables = asked(at)[row.name]
     answer = await api.client(at[f"{caller} token"]).send(query, **variables)
     await api.service.audit.flush()

@@ -64,7 +64,7 @@ async def test_every_write_of_ours_is_no_longer_legacy(client: Any, world: Any, 
     """Every write of ours sets legacy false, ties the row to its field, and clears its quarantine."""
     id = await write_legacy("verify", "maybe", integration=world.integration)
     await sql.execute(
-        "INSERT INTO backfill_runs (id, kind, status, dry_run, started_by) VALUES ($1, 'seal', 'failed', false, 'x')",
+        "INSERT INTO backfill_runs (id, kind, status, dry_run, started_by) VALUES ($1, 'seal', 'enqueued', false, 'x')",
         run := uuid.uuid4(),
     )
     await sql.execute("INSERT INTO quarantined_configs (config_id, run_id, reason) VALUES ($1, $2, 'r')", id, run)

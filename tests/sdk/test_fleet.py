@@ -88,12 +88,13 @@ def make_mappings(place: Any, count: int) -> list[tuple[str, str]]:
 class Member:
     """One client of the fleet: it resolves all the time, and remembers what it was told."""
 
-    def __init__(self, client: AsyncStrongroom, organizations: list[str], place: Any) -> None:
+    def __init__(self, client: AsyncStrongroom, organizations: list[str], place: Any, slowness: float) -> None:
         self.client = client
         self.heard: set[tuple[str | None, int | None]] = set()
         self.cuts = 0
         self._organizations = organizations
         self._place = place
+        self._slowness = slowness
         client.on_change(self._hear)
 
     def _hear(self, change: Change) -> None:
@@ -107,8 +108,9 @@ class Member:
         """Resolve now this, now that, and lose the feed now and then."""
         while True:
             await self.port_of(chance.choice(self._organizations))
-            await asyncio.sleep(chance.uniform(0.02, 0.1))
-            if chance.random() < 0.06 / cut_every:
+            pause = chance.uniform(0.1, 0.3) * self._slowness
+            await asyncio.sleep(pause)
+            if chance.random() < pause / cut_every:
                 self.cut()
 
     def cut(self) -> None:
@@ -123,13 +125,13 @@ class Member:
 
 @pytest.mark.parametrize(
     ("members", "writes", "at_once"),
-    [(8, 150, 4), pytest.param(100, 10_000, 8, marks=pytest.mark.soak)],
+    [(8, 150, 4), pytest.param(100, 10_000, 16, marks=pytest.mark.soak)],
 )
 async def test_nobody_holds_an_old_value(
     service: Process,
     place: Any,
     make_token: Any,
-    record_property: Any,
+    request: pytest.FixtureRequest,
     members: int,
     writes: int,
     at_once: int,
@@ -140,8 +142,9 @@ async def test_nobody_holds_an_old_value(
     organizations = [organization for organization, _ in mappings]
     token = await asyncio.to_thread(make_token, "config:resolve")
     clients = [AsyncStrongroom(service.url, token=token, cache=True, timeout=60) for _ in range(members)]
-    fleet = [Member(client, organizations, place) for client in clients]
-    going = [asyncio.create_task(member.go(random.Random(n), 3.0)) for n, member in enumerate(fleet)]
+    # All of them together ask as often as two cores can answer.
+    fleet = [Member(client, organizations, place, members / 20) for client in clients]
+    going = [asyncio.create_task(member.go(random.Random(n), members / 5)) for n, member in enumerate(fleet)]
     while any(client.feed_age is None for client in clients):
         await asyncio.sleep(0.01)
     began = time.monotonic()
@@ -150,10 +153,9 @@ async def test_nobody_holds_an_old_value(
 
         async def write(lane: int) -> None:
             for number in range(lane + 1, writes + 1, at_once):
-                # A lane has mappings of its own, so that what is written last is known.
                 organization, mapping = mappings[(number * at_once + lane) % 10]
                 async with locks[organization]:
-                    await writer.api.update_mapping(UpdateMappingInput(id=mapping, config={"port": number}))
+                    await write_port(writer, mapping, number)
                     truth[organization] = number
 
         locks = {organization: asyncio.Lock() for organization in organizations}
@@ -178,13 +180,28 @@ async def test_nobody_holds_an_old_value(
     cuts = sum(member.cuts for member in fleet)
     for client in clients:
         await client.close()
-    record_property("writes_per_second", round(writes / seconds))
-    record_property("cuts", cuts)
-    record_property("old_values", len(stale))
-    record_property("missed", sum(len(wanted - member.heard) for member in fleet))
+    missed = sum(len(wanted - member.heard) for member in fleet)
+    request.node.user_properties += [
+        ("writes_per_second", round(writes / seconds)),
+        ("cuts", cuts),
+        ("old_values", len(stale)),
+        ("missed", missed),
+    ]
     assert stale == []
-    assert len(wanted) == writes
+    assert len(wanted) >= writes
     assert cuts > 0
+
+
+async def write_port(writer: AsyncStrongroom, mapping: str, number: int) -> None:
+    """Write a value, again if it is not known whether it was written: that is the same value, and another version."""
+    for left in (2, 1, 0):
+        try:
+            await writer.api.update_mapping(UpdateMappingInput(id=mapping, config={"port": number}))
+        except Unavailable:
+            if not left:
+                raise
+        else:
+            return
 
 
 def list_versions(place: Any) -> set[tuple[str, int]]:

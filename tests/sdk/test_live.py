@@ -1,65 +1,18 @@
 """Clients with caches against a real service: fresh, cut off, alone, and back again."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
-import strongroom.feed
 import strongroom.wiring
-from strongroom import AsyncStrongroom, Change, NotFound, ResolvedConfig, Strongroom, Unavailable
+from strongroom import Change, NotFound, Strongroom, Unauthenticated, Unavailable
+from strongroom.api import CreateTokenInput, DeleteMappingInput
+from strongroom.cache import SETTLING
+from tests.sdk.clients import Awaited, Client
 from tests.sdk.network import Network
-
-
-class Client(Protocol):
-    """What both clients are to these tests."""
-
-    feed_age: float | None
-
-    def resolve(self, integration: str, organization_id: str) -> ResolvedConfig: ...
-    def on_change(self, callback: Callable[[Change], None]) -> Any: ...
-    def close(self) -> None: ...
-
-
-class Awaited:
-    """The asynchronous client on a loop and a thread of its own."""
-
-    def __init__(self, *given: Any, **options: Any) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self._client = self._run(self._make(*given, **options))
-
-    @property
-    def feed_age(self) -> float | None:
-        return self._client.feed_age
-
-    def resolve(self, integration: str, organization_id: str) -> ResolvedConfig:
-        return self._run(self._client.resolve(integration, organization_id))
-
-    def on_change(self, callback: Callable[[Change], None]) -> Any:
-        async def call(change: Change) -> None:
-            callback(change)
-
-        async def listen() -> Any:
-            return self._client.on_change(call)
-
-        return self._run(listen())
-
-    def close(self) -> None:
-        self._run(self._client.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _make(self, *given: Any, **options: Any) -> AsyncStrongroom:
-        return AsyncStrongroom(*given, **options)
-
-    def _run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
 
 @pytest.fixture
@@ -104,7 +57,7 @@ def settle(client: Client, place: Any) -> None:
     """Resolve until the config is kept for good."""
     client.resolve("halo-psa", place.organization)
     wait_for(lambda: client.feed_age is not None)
-    time.sleep(strongroom.cache.SETTLING + 0.05)
+    time.sleep(SETTLING + 0.05)
     client.resolve("halo-psa", place.organization)
 
 
@@ -149,7 +102,7 @@ def test_what_changes_what_is_resolved(connect: Callable[..., Client], place: An
 
     wait_for(lambda: is_gone("halo-psa"), 1)
     assert not is_gone("renamed")
-    api.delete_mapping(strongroom.api.DeleteMappingInput(id=place.mapping))
+    api.delete_mapping(DeleteMappingInput(id=place.mapping))
     wait_for(lambda: is_gone("renamed"), 1)
 
 
@@ -264,7 +217,7 @@ def is_current(client: Client, place: Any) -> bool:
 
 def test_a_revoked_token_is_served_nothing(connect: Callable[..., Client], place: Any, admin: Strongroom) -> None:
     """What the service refuses is not had from memory either, once it has to be asked."""
-    made = admin.api.create_token(strongroom.api.CreateTokenInput(name="x", permissions=["config:resolve"]))
+    made = admin.api.create_token(CreateTokenInput(name="x", permissions=["config:resolve"]))
     client = connect(token=made.create_token.token, max_age=0.2)
     settle(client, place)
     admin.api.revoke_token(made.create_token.id)
@@ -272,12 +225,12 @@ def test_a_revoked_token_is_served_nothing(connect: Callable[..., Client], place
     def is_refused() -> bool:
         try:
             client.resolve("halo-psa", place.organization)
-        except strongroom.Unauthenticated:
+        except Unauthenticated:
             return True
         return False
 
     wait_for(is_refused, 3)
-    with pytest.raises(strongroom.Unauthenticated):
+    with pytest.raises(Unauthenticated):
         client.resolve("halo-psa", place.organization)
 
 

@@ -22,6 +22,7 @@ from db.runs import RunRow, find_run, start_backfill
 from db.sessions import Database
 from db.upgrade import upgrade
 from db.vault import Vault
+from workers import planning
 from workers.engine import Engine
 from workers.worker import make_worker
 
@@ -71,6 +72,12 @@ async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices of a hundred rows."""
+    monkeypatch.setattr(planning, "SLICE_ROWS", 100)
 
 
 @pytest.fixture

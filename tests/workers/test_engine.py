@@ -11,12 +11,10 @@ from db.errors import Conflict
 from db.models import BackfillKind, BackfillStatus
 from db.runs import cancel_backfill, pause_backfill, resume_backfill, start_backfill
 from tests.workers.kit import assert_sealed_once, plant_secrets
-from workers import planning
 from workers.engine import Engine
-from workers.pacing import Pace
 from workers.seal import Seal
 from workers.slices import Lost, Position, claim, hold
-from workers.tasks import Batch, Counts, Run
+from workers.tasks import Batch, Counts
 
 SEAL = BackfillKind.SEAL
 
@@ -36,11 +34,6 @@ class Fragile(Seal):
         if self.bad is None or self.bad.intersection(batch.ids):
             raise self.error
         return await super().work(batch)
-
-
-@pytest.fixture
-def small_slices(monkeypatch):
-    monkeypatch.setattr(planning, "SLICE_ROWS", 100)
 
 
 async def ids_of(sql: Any) -> list[uuid.UUID]:
@@ -273,25 +266,6 @@ async def test_batches_have_the_size_that_is_set(transact, sql, database, vault)
     run = await transact(lambda t: start_backfill(t, SEAL, dry_run=True, batch_size=100))
     await Engine(database, vault, {SEAL: task}).work(run.id)
     assert task.sizes == [100, 100, 100]
-
-
-@pytest.mark.parametrize(
-    ("batch_size", "rate", "sizes"),
-    [
-        (None, None, [500, 1_000, 2_000, 4_000, 5_000, 2_500, 1_250]),
-        (10_000, None, [10_000] * 7),
-        (None, 200, [50, 50, 50, 50, 50, 25, 12]),
-        (None, 1, [1] * 7),
-    ],
-)
-def test_batches_grow_while_they_are_quick(batch_size, rate, sizes):
-    """Unless set, a batch doubles while its transaction is quick and halves when it is slow; a rate bounds it."""
-    pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, batch_size, rate, True, "somebody", None))
-    found = []
-    for seconds in (0.001, 0.001, 0.001, 0.001, 1, 1, 1):
-        found.append(pace.size)
-        pace.succeed(seconds)
-    assert found == sizes
 
 
 async def test_an_unknown_run_is_nothing(engine):

@@ -7,17 +7,21 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
+from sqlalchemy import text
 
 from db.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.sealing import Place, Purpose
+from db.errors import BadInput
 from db.models import BackfillKind, BackfillStatus
-from db.runs import start_backfill
+from db.runs import RunLimits, start_backfill
+from db.stored import select_stored, stored
 from db.values import ConfigType
-from db.vault import Vault
+from db.vault import Opened, Vault, open_rows
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.engine import Engine
 
@@ -48,8 +52,17 @@ async def sealed(sql, backfill) -> None:
     await backfill()
 
 
-async def rotate(transact: Any, engine: Engine, see: Any, **options: Any) -> Any:
-    run = await transact(lambda t: start_backfill(t, ROTATE, **options))
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for readers that are not there, nor long for transactions that do not end."""
+    monkeypatch.setattr("workers.rotate.GRACE", 0.1)
+    monkeypatch.setattr("workers.key_change._PATIENCE", 1.0)
+
+
+async def rotate(
+    transact: Any, engine: Engine, see: Any, kind: BackfillKind = BackfillKind.ROTATE, **options: Any
+) -> Any:
+    run = await transact(lambda t: start_backfill(replace(t, vault=engine._vault), kind, **options))
     while await engine.work(run.id):
         pass
     return await see(run.id)
@@ -136,14 +149,134 @@ async def test_history_is_sealed_again(sql, sealed, transact, rotating, see, dat
     assert found[3]["sealed"] == broken
 
 
-async def test_writers_meanwhile(sql, sealed, transact, rotating, see):
-    """Secrets written while keys are rotated end up under an active key, and no writer is refused."""
+async def test_writers_and_readers_meanwhile(sql, sealed, transact, rotating, see, database):
+    """Secrets written while keys are rotated, by several processes, end up under an active key; no writer is refused,
+    and whoever reads finds every value, be it one that the run is just sealing again, and each write at once."""
+    root_keys = rotating._vault.data_keys.root_keys
+    vaults = [replace(rotating._vault, data_keys=DataKeys(root_keys)) for _ in range(2)]
     run = await transact(lambda t: start_backfill(t, ROTATE, batch_size=5))
-    working = asyncio.create_task(rotating.work(run.id))
-    for number in range(60):
-        wanted = StandaloneWrite(None, f"k{number}", ConfigType.SECRET, "v")
-        await transact(lambda t, wanted=wanted: set_config(replace(t, vault=rotating._vault), wanted))
+    working = asyncio.create_task(work_to_the_end(rotating, run.id))
+    rounds = 0
+    while not working.done() or rounds < 10:
+        rounds += 1
+        for number, one in enumerate(vaults):
+            wanted = StandaloneWrite(None, f"k{number}", ConfigType.SECRET, f"{rounds}")
+            await transact(lambda t, one=one, wanted=wanted: set_config(replace(t, vault=one), wanted))
+        fresh = replace(rotating._vault, data_keys=DataKeys(root_keys))
+        async with database.read() as session:
+            rows = [stored(row) for row in await session.rows(select_stored())]
+            opened = await open_rows(session, fresh, rows)
+        values = {row.key: found.value for row in rows if isinstance(found := opened[row.id], Opened)}
+        assert len([row for row in rows if isinstance(opened[row.id], Opened)]) == 102
+        assert (values["k0"], values["k1"]) == (f"{rounds}", f"{rounds}")
     await working
     assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
-    retired = "SELECT count(*) FROM configs c JOIN data_keys k ON k.id = c.data_key_id WHERE NOT k.active"
-    assert await sql.fetchval(retired) == 0
+    for table in ("configs", "config_history"):
+        retired = f"SELECT count(*) FROM {table} c JOIN data_keys k ON k.id = c.data_key_id WHERE NOT k.active"
+        assert await sql.fetchval(retired) == 0
+
+
+async def work_to_the_end(engine: Engine, id: uuid.UUID) -> None:
+    while await engine.work(id):
+        pass
+
+
+async def test_one_organization(sql, sealed, transact, rotating, see):
+    """A limited run replaces the data keys of its organizations alone, history included; others stay as they are."""
+    place = await sql.fetchrow("SELECT * FROM configs ORDER BY organization_id LIMIT 1")
+    wanted = place["organization_id"]
+    await transact(lambda t: keep_older(t, place["integration_id"], wanted, place["key"]))
+    await transact(lambda t: set_config(t, StandaloneWrite(None, "global", ConfigType.SECRET, "v")))
+    others = [f"SELECT * FROM {table} WHERE organization_id IS DISTINCT FROM $1 ORDER BY id" for table in
+              ("data_keys", "configs", "config_history")]  # fmt: skip
+    before = [await sql.fetch(query, wanted) for query in others]
+    audit_keys = await sql.fetch("SELECT * FROM audit_keys")
+    (old,) = await sql.fetch("SELECT id FROM data_keys WHERE organization_id = $1", wanted)
+    run = await rotate(transact, rotating, see, limits=RunLimits([wanted]))
+    assert (run.status, run.total, run.changed) == (BackfillStatus.SUCCEEDED, 21, 21)
+    assert (run.organization_ids, run.include_global) == ([wanted], False)
+    assert [await sql.fetch(query, wanted) for query in others] == before
+    assert await sql.fetch("SELECT * FROM audit_keys") == audit_keys
+    (new,) = await sql.fetch("SELECT id, root_key_id, active FROM data_keys WHERE organization_id = $1", wanted)
+    assert (new["id"] != old["id"], new["root_key_id"], new["active"]) == (True, "new", True)
+    for table in ("configs", "config_history"):
+        used = await sql.fetch(f"SELECT DISTINCT data_key_id FROM {table} WHERE organization_id = $1", wanted)
+        assert [row["data_key_id"] for row in used] == [new["id"]]
+
+
+async def keep_older(transaction: Any, integration_id: uuid.UUID, organization_id: uuid.UUID, key: str) -> None:
+    """An older value of an override, in the history."""
+    sealer = (await transaction.sealers([organization_id]))[organization_id]
+    sealed = sealer.seal(Place(Purpose.HISTORY, organization_id, integration_id, key), "old")
+    statement = text(
+        "INSERT INTO config_history (id, integration_id, organization_id, key, version, config_type, sealed, "
+        "data_key_id, changed_at, changed_by, reason) "
+        "VALUES (gen_random_uuid(), :i, :o, :k, 90, 'secret', :sealed, :key, now(), 'x', 'updated')"
+    )
+    at = {"i": integration_id, "o": organization_id, "k": key}
+    await transaction.session.execute(statement, {**at, "sealed": sealed, "key": sealer.id})
+
+
+async def test_only_what_is_global(sql, sealed, transact, rotating, see):
+    """The global key is a scope of its own, and can be replaced alone."""
+    await transact(lambda t: set_config(t, StandaloneWrite(None, "global", ConfigType.SECRET, "v")))
+    before = {row["id"] for row in await sql.fetch("SELECT id FROM data_keys WHERE organization_id IS NOT NULL")}
+    run = await rotate(transact, rotating, see, limits=RunLimits(include_global=True))
+    assert (run.status, run.changed) == (BackfillStatus.SUCCEEDED, 1)
+    after = await sql.fetch("SELECT id, organization_id, root_key_id FROM data_keys")
+    assert {row["id"] for row in after if row["organization_id"] is not None} == before
+    assert [row["root_key_id"] for row in after if row["organization_id"] is None] == ["new"]
+
+
+async def test_a_limited_dry_run(sealed, transact, rotating, see, sql):
+    """A dry run of some organizations counts their secrets and no others."""
+    wanted = await sql.fetchval("SELECT organization_id FROM configs LIMIT 1")
+    run = await rotate(transact, rotating, see, dry_run=True, limits=RunLimits([wanted]))
+    assert (run.status, run.total, run.changed) == (BackfillStatus.SUCCEEDED, 20, 20)
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits", "path"),
+    [
+        (ROTATE, RunLimits([uuid.UUID(int=7)]), ("organizationIds", 0)),
+        (ROTATE, RunLimits(), ("organizationIds",)),
+        (ROTATE, RunLimits([uuid.UUID(int=7)] * 1001), ("organizationIds",)),
+        (BackfillKind.SEAL, RunLimits(include_global=True), ("includeGlobal",)),
+    ],
+)
+async def test_limits_that_make_no_sense(transact, kind, limits, path):
+    """Limits of another kind, of nobody, of an unknown organization or of too many are refused by their place."""
+    with pytest.raises(BadInput) as refused:
+        await transact(lambda t: start_backfill(t, kind, limits=limits))
+    assert path in [problem.path for problem in refused.value.problems]
+
+
+async def test_a_key_that_a_transaction_may_still_use_stays(sql, sealed, transact, rotating, see, database_url):
+    """A retired data key outlives its run while a transaction is open that began before; REWRAP destroys it later."""
+    other = await asyncpg.connect(database_url)
+    await other.execute("BEGIN; SELECT 1")
+    assert (await rotate(transact, rotating, see)).status is BackfillStatus.SUCCEEDED
+    assert await sql.fetchval("SELECT count(*) FROM data_keys WHERE NOT active") == 5
+    await other.execute("COMMIT")
+    run = await rotate(transact, rotating, see, kind=BackfillKind.REWRAP)
+    assert (run.status, run.error) == (BackfillStatus.SUCCEEDED, None)
+    assert await sql.fetchval("SELECT count(*) FROM data_keys WHERE NOT active") == 0
+    await other.close()
+
+
+async def test_a_transaction_that_began_while_keys_were_retired(sql, sealed, transact, rotating, see, database_url,
+                                                                monkeypatch):  # fmt: skip
+    """One that began after the retiring statement and before its commit has read the old key as active: it stays."""
+    other = await asyncpg.connect(database_url)
+    rotate_keys = DataKeys.rotate
+
+    async def slowly(self: DataKeys, *given: Any) -> None:
+        await rotate_keys(self, *given)
+        await asyncio.sleep(0.05)
+        await other.execute("BEGIN; SELECT 1")
+
+    monkeypatch.setattr(DataKeys, "rotate", slowly)
+    await rotate(transact, rotating, see)
+    assert await sql.fetchval("SELECT count(*) FROM data_keys WHERE NOT active") == 5
+    await other.execute("COMMIT")
+    await other.close()

@@ -4,9 +4,11 @@ import json
 import uuid
 from typing import Any
 
+import asyncpg
 import pytest
 
 from db.crypto.sealing import Place, Purpose
+from db.crypto.witness import Witness
 from db.models import BackfillKind, BackfillStatus
 from tests.workers.kit import plant_secrets
 from workers import door, verify
@@ -94,11 +96,15 @@ async def test_history_is_opened_too(sql, sealed, backfill, transact, vault):
         return key.id, wrong, right
 
     key_id, wrong, right = await transact(seal)
+    flipped = right[:-1] + bytes([right[-1] ^ 1])
     entries = [
         (uuid.uuid4(), 90, "secret", None, right, key_id, False),
         (uuid.uuid4(), 91, "secret", None, wrong, key_id, False),
         (uuid.uuid4(), 92, "secret", None, wrong, key_id, True),
         (uuid.uuid4(), 93, "string", '{"value": "clear"}', None, None, False),
+        (uuid.uuid4(), 94, "secret", None, flipped, key_id, True),
+        (uuid.uuid4(), 95, "secret", None, flipped, key_id, False),
+        (uuid.uuid4(), 96, "secret", '{"value": "clear"}', None, None, True),
     ]
     await sql.executemany(
         "INSERT INTO config_history (id, version, config_type, value, sealed, data_key_id, undecided, integration_id, "
@@ -108,8 +114,70 @@ async def test_history_is_opened_too(sql, sealed, backfill, transact, vault):
         entries,
     )
     run = await backfill(VERIFY)
-    assert (run.processed, run.skipped, run.quarantined) == (14, 1, 2)
-    assert await findings(sql, run) == {entries[1][0]: verify.SHUT, entries[3][0]: verify.IN_CLEAR}
+    assert (run.processed, run.skipped, run.quarantined) == (17, 1, 4)
+    assert await findings(sql, run) == {
+        entries[1][0]: f"{verify.IN_HISTORY} {verify.SHUT}",
+        entries[3][0]: f"{verify.IN_HISTORY} {verify.IN_CLEAR}",
+        entries[5][0]: f"{verify.IN_HISTORY} {verify.SHUT}",
+        entries[6][0]: f"{verify.IN_HISTORY} {verify.IN_CLEAR}",
+    }
+    assert run.certificate is None
+
+
+async def test_swapped_rows_are_both_wrong(sql, sealed, backfill):
+    """Two rows that trade places, ciphertext and data key alike, are both named."""
+    one, other = sealed[2], sealed[7]
+    await sql.execute(
+        "UPDATE configs a SET sealed = b.sealed, data_key_id = b.data_key_id FROM configs b "
+        "WHERE (a.id, b.id) IN (($1, $2), ($2, $1))",
+        one,
+        other,
+    )
+    run = await backfill(VERIFY)
+    assert run.status is BackfillStatus.FAILED
+    assert await findings(sql, run) == {one: verify.SHUT, other: verify.SHUT}
+
+
+async def test_plaintext_that_is_no_longer_legacy_is_found(sql, sealed, backfill):
+    """A row of ours that holds the secret in the clear under another type: refused where it names its field, found
+    where it names none."""
+    clear = (
+        'UPDATE configs SET sealed = NULL, data_key_id = NULL, value = \'{"value": "clear"}\', '
+        f"config_type = 'string', field_id = FIELD WHERE id = '{sealed[4]}'"
+    )
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await sql.execute(clear.replace("FIELD", "field_id"))
+    await sql.execute(clear.replace("FIELD", "NULL"))
+    run = await backfill(VERIFY)
+    assert run.status is BackfillStatus.FAILED
+    assert await findings(sql, run) == {sealed[4]: "is typed string, its schema says secret"}
+
+
+async def test_what_an_earlier_run_opened_proves_nothing(sql, sealed, backfill, engine):
+    """A data key that is damaged in the database is told, although this very process still has it in its memory."""
+    assert (await backfill(VERIFY)).status is BackfillStatus.SUCCEEDED
+    assert engine._vault.data_keys._opened
+    key = await sql.fetchval(
+        "UPDATE data_keys SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) RETURNING id"
+    )
+    run = await backfill(VERIFY)
+    assert (run.status, run.quarantined) == (BackfillStatus.FAILED, 10)
+    await sql.execute("DELETE FROM configs")
+    run = await backfill(VERIFY)
+    assert (run.status, run.error) == (BackfillStatus.FAILED, f"keys do not open: data key {key}")
+
+
+async def test_rows_that_are_deleted_meanwhile_are_not_wrong(sql, sealed, backfill, monkeypatch):
+    """An organization that is deleted between two statements of a batch takes its data key along: no finding."""
+    fetch = Witness.fetch
+
+    async def later(self: Witness, session: Any, key_ids: Any) -> None:
+        await sql.execute("DELETE FROM configs; DELETE FROM config_history; DELETE FROM data_keys")
+        await fetch(self, session, key_ids)
+
+    monkeypatch.setattr(Witness, "fetch", later)
+    run = await backfill(VERIFY)
+    assert (run.status, run.quarantined, run.error) == (BackfillStatus.SUCCEEDED, 0, None)
 
 
 async def test_only_the_first_wrong_rows_are_told(sql, backfill):
@@ -157,10 +225,10 @@ async def test_a_row_that_raises_is_a_finding(sql, sealed, backfill, monkeypatch
     """A row that cannot even be looked at is wrong; the others are looked at nevertheless."""
     fault = verify._fault
 
-    def raising(row: Any, keys: Any) -> str | None:
+    def raising(row: Any) -> str | None:
         if row.id == sealed[5]:
             raise RuntimeError("s3cret")
-        return fault(row, keys)
+        return fault(row)
 
     monkeypatch.setattr(verify, "_fault", raising)
     run = await backfill(VERIFY)

@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -47,8 +48,93 @@ async def test_stopping_writes_what_waits(buffer, admin, faults, tamper) -> None
         assert numbers == sorted(numbers)
 
 
+async def test_the_same_deed_is_one_event_that_counts(buffer, admin, faults, tamper) -> None:
+    """What the same caller does to the same thing from the same place for the same reason is one event a batch, which
+    tells how often, when first and when last; whatever differs in anything is an event of its own."""
+    other = replace(admin, token_id=uuid.uuid4())
+    deed = Deed("config.resolve", A, integration_id=B, keys=["one", "two"])
+    different = [
+        (admin, deed, Origin("192.0.2.2")),
+        (admin, deed, Origin("192.0.2.1", "why")),
+        (other, deed, Origin("192.0.2.1")),
+        (replace(admin, name="renamed"), deed, Origin("192.0.2.1")),
+        (admin, replace(deed, keys=["one"]), Origin("192.0.2.1")),
+        (admin, replace(deed, organization_id=B), Origin("192.0.2.1")),
+        (admin, replace(deed, integration_id=A), Origin("192.0.2.1")),
+        (admin, replace(deed, config_id=A), Origin("192.0.2.1")),
+        (admin, replace(deed, action="config.other"), Origin("192.0.2.1")),
+        (admin, replace(deed, detail={"a": 1}), Origin("192.0.2.1")),
+        (admin, replace(deed, detail={"a": 1}), Origin("192.0.2.1")),
+    ]
+    began = datetime.now(UTC)
+    buffer.add(admin, deed, Origin("192.0.2.1"))
+    for given in different:
+        buffer.add(*given)
+    await asyncio.sleep(0.01)
+    for _ in range(4):
+        buffer.add(admin, replace(deed, at=began - timedelta(days=1)), Origin("192.0.2.1"))
+    await buffer.flush()
+    counted = await tamper("SELECT times, at, last_at FROM audit_log WHERE times > 1")
+    assert [row["times"] for row in counted] == [5]
+    assert began <= counted[0]["at"] < counted[0]["last_at"] <= datetime.now(UTC)
+    once = await tamper("SELECT times, last_at FROM audit_log WHERE times = 1")
+    assert [row["last_at"] for row in once] == [None] * len(different)
+    buffer.add(admin, deed, Origin("192.0.2.1"))
+    await buffer.flush()
+    assert len(await tamper("SELECT FROM audit_log")) == len(different) + 2
+    assert await faults() == []
+
+
+COUNTS = ["times = 1", "times = 2", "last_at = NULL", "last_at = last_at + interval '1 microsecond'"]
+
+
+@pytest.mark.parametrize("change", COUNTS)
+async def test_a_count_that_was_changed_is_found(buffer, admin, faults, tamper, change: str) -> None:
+    """How often something was done, and when for the last time, is vouched for like all else."""
+    for _ in range(3):
+        buffer.add(admin, Deed("config.resolve", A))
+    await buffer.flush()
+    assert await faults() == []
+    await tamper(f"UPDATE audit_log SET {change}")
+    (fault,) = await faults()
+    assert "changed or inserted" in fault
+
+
+async def test_a_flush_lets_requests_go_on(buffer, admin) -> None:
+    """While many different events are written, nothing else on the event loop waits long for its turn."""
+    for number in range(5_000):
+        buffer.add(admin, Deed("config.resolve", uuid.UUID(int=number + 1)))
+    longest, going = 0.0, True
+
+    async def watch() -> None:
+        nonlocal longest
+        while going:
+            began = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - began)
+
+    watching = asyncio.create_task(watch())
+    await buffer.flush()
+    going = False
+    await watching
+    assert longest < 0.01, "one go of a thousand events takes twice as long"
+
+
+async def test_resolving_stops_before_too_many_events_wait(buffer, admin, monkeypatch) -> None:
+    """The buffer's memory is bounded: it is full at EVENT_LIMIT different events, also while they are being written."""
+    monkeypatch.setattr(audit, "EVENT_LIMIT", 3)
+    for number in range(2):
+        buffer.add(admin, Deed("config.resolve", uuid.UUID(int=number + 1)))
+    buffer.add(admin, Deed("config.resolve", uuid.UUID(int=1)))
+    assert not buffer.full
+    buffer.add(admin, Deed("config.resolve", uuid.UUID(int=3)))
+    assert buffer.full
+    await buffer.flush()
+    assert not buffer.full
+
+
 async def test_resolving_stops_before_too_many_wait(buffer, admin) -> None:
-    """The buffer is full at BUFFER_LIMIT events: a killed process never loses more."""
+    """The buffer is full at BUFFER_LIMIT resolves: a killed process never loses more."""
     deed = Deed("config.resolve", A)
     for _ in range(BUFFER_LIMIT - 1):
         buffer.add(admin, deed)
@@ -112,8 +198,8 @@ async def test_a_name_of_any_kind(buffer, admin, faults, tamper, name: str) -> N
 
 async def test_a_cancelled_flush_loses_nothing(buffer, admin, faults, tamper) -> None:
     """A flush that is cancelled while it writes leaves its events to the next one, which writes each once."""
-    for _ in range(3_000):
-        buffer.add(admin, Deed("config.resolve", A))
+    for number in range(3_000):
+        buffer.add(admin, Deed("config.resolve", A), Origin(reason=str(number)))
     flushing = asyncio.create_task(buffer.flush())
     while not await tamper("SELECT FROM audit_log LIMIT 1"):
         await asyncio.sleep(0)

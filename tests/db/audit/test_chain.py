@@ -12,13 +12,16 @@ import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
-from db.chain import GENESIS, Link, encode
+from db.chain import GENESIS, Link, canonical, encode
 from db.deeds import Deed
 from db.sessions import Database
 from db.vault import Transaction
@@ -130,7 +133,7 @@ from db.access import Permission, Principal
 from db.audit import AuditBuffer
 from db.crypto.keyring import RootKeyring
 from db.chain import AuditLog
-from db.deeds import Deed
+from db.deeds import Deed, Origin
 from db.sessions import Database
 
 async def main():
@@ -139,7 +142,8 @@ async def main():
     principal = Principal(uuid.uuid4(), "writer", frozenset(Permission))
     while True:
         for number in range(2500):
-            buffer.add(principal, Deed("config.resolve", uuid.UUID(int=number % 40 + 1)))
+            origin = Origin(reason=str(number))
+            buffer.add(principal, Deed("config.resolve", uuid.UUID(int=number % 40 + 1)), origin)
         await buffer.flush()
         print("flushed", flush=True)
 
@@ -238,3 +242,22 @@ def test_no_two_events_have_one_encoding(admin) -> None:
     texts = [None, "", "null", '","reason":"x', "\\", "é", "e\u0301"]
     one, link = Deed("a").by(admin), Link(1, uuid.UUID(int=1), GENESIS)
     assert len({encode(replace(one, reason=reason), link) for reason in texts}) == len(texts)
+
+
+plain = st.none() | st.booleans() | st.integers() | st.text()
+
+
+@given(
+    st.dictionaries(st.text(), st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+)
+def test_there_is_one_canonical_form(value: dict[str, Any]) -> None:
+    """Whatever an event holds, its bytes are those of the recipe in docs/audit.md: sorted, without spaces, ASCII."""
+    assert canonical(value) == json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def test_what_was_done_once_is_told_as_it_always_was(admin) -> None:
+    """Events from before there were counts are verified as they are: done once, an event does not tell how often."""
+    event = Deed("a").by(admin)
+    assert not {"times", "lastAt"} & event.told().keys()
+    counted = replace(event, times=2, last_at=event.at)
+    assert counted.told() == {**event.told(), "times": 2, "lastAt": event.told()["at"]}

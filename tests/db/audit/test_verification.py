@@ -45,6 +45,8 @@ CHANGES = {
     "detail": "detail || '{\"count\": 7}'",
     "address": "'10.0.0.1'",
     "reason": "'because'",
+    "times": "2",
+    "last_at": "at",
     "previous": "decode(repeat('00', 32), 'hex')",
     "mac": "decode(repeat('00', 32), 'hex')",
 }

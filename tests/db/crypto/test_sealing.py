@@ -45,14 +45,21 @@ def assert_refused(sealed: bytes, place: Place = PLACE, opener: DataKey | None =
     assert str(caught.value) == str(SealError())
     assert caught.value.__context__ is None
     assert caught.value.__cause__ is None
+    with pytest.raises(SealError) as caught:
+        (opener or key()).opener(place, sealed)()
+    assert str(caught.value) == str(SealError())
+    assert PLANTED not in repr(caught.value.__context__)
 
 
 @settings(deadline=None)
 @given(place=places, value=values)
 def test_any_json_value_comes_back(place: Place, value: JSONValue) -> None:
     """What goes in comes out in any place: same value, same types, same order of keys."""
-    opened = key().open(place, key().seal(place, value))
+    sealed = key().seal(place, value)
+    opened = key().open(place, sealed)
     assert opened == value
+    again = key().opener(place, sealed)
+    assert json.loads(again()) == json.loads(again()) == value
     assert json.dumps(opened) == json.dumps(value)
 
 

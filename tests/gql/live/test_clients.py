@@ -142,6 +142,7 @@ async def test_the_gql_client_of_pypi(api: Any, url: str, run_id: str, python_fo
 
     async def finish() -> None:
         async with database.engine.begin() as connection:
+            await connection.execute(text("UPDATE backfill_runs SET status = 'running'"))
             await connection.execute(text("UPDATE backfill_runs SET status = 'succeeded', finished_at = now()"))
 
     token = await api.make_token("backfill:run", "config:read")

@@ -71,6 +71,27 @@ async def test_a_run_from_beginning_to_end(api: Any, port: int, connect_to: Any,
         assert [message["type"] for message in await socket.receive_all()] == ["next", "complete"]
 
 
+async def test_the_throttle_and_the_time_left(
+    api: Any, port: int, connect_to: Any, run_id: str, change: Change, database: Database
+) -> None:
+    """A run that begins to hold back is news, and says why; each event has the time left as it is then. A rate that
+    changes by itself is none."""
+    query = "subscription ($id: ID!) { backfillProgress(id: $id) { status secondsLeft throttledBy } }"
+    plant = "INSERT INTO backfill_slices (run_id, number, source, total) VALUES (:run, 1, 'configs', 90)"
+    async with database.engine.begin() as connection:
+        await connection.execute(text(plant), {"run": uuid.UUID(run_id)})
+    async with connect_to(port, await api.make_token("backfill:run")) as socket:
+        await socket.subscribe("a", query, variables={"id": run_id})
+        assert await watch(socket) == {"status": "ENQUEUED", "secondsLeft": None, "throttledBy": None}
+        await change("status = 'running', sampled_at = now(), recent_rate = 3")
+        assert await watch(socket) == {"status": "RUNNING", "secondsLeft": 30, "throttledBy": None}
+        await change("recent_rate = 2")
+        await asyncio.sleep(INTERVAL * 3)
+        await change("throttled_at = now(), throttled_by = 'a replica is 9.0 s behind'")
+        told = {"status": "RUNNING", "secondsLeft": 45, "throttledBy": "a replica is 9.0 s behind"}
+        assert await watch(socket) == told
+
+
 @pytest.mark.parametrize(
     ("permissions", "limits", "id", "code"),
     [

@@ -7,17 +7,17 @@ from .base_model import BaseModel
 
 
 class AuditEvents(BaseModel):
-    audit_events: "AuditEventsAuditEvents" = Field(alias="auditEvents")
+    audit_events: "AuditEventsAuditEvents" = Field(validation_alias="auditEvents", serialization_alias="auditEvents")
 
 
 class AuditEventsAuditEvents(BaseModel):
-    page_info: "AuditEventsAuditEventsPageInfo" = Field(alias="pageInfo")
+    page_info: "AuditEventsAuditEventsPageInfo" = Field(validation_alias="pageInfo", serialization_alias="pageInfo")
     edges: list["AuditEventsAuditEventsEdges"]
 
 
 class AuditEventsAuditEventsPageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    end_cursor: Optional[str] = Field(alias="endCursor")
+    has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
+    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class AuditEventsAuditEventsEdges(BaseModel):
@@ -28,11 +28,11 @@ class AuditEventsAuditEventsEdgesNode(BaseModel):
     id: str
     at: datetime
     actor: str
-    token_id: Optional[str] = Field(alias="tokenId")
+    token_id: Optional[str] = Field(validation_alias="tokenId", serialization_alias="tokenId")
     action: str
-    organization_id: Optional[str] = Field(alias="organizationId")
-    integration_id: Optional[str] = Field(alias="integrationId")
-    config_id: Optional[str] = Field(alias="configId")
+    organization_id: Optional[str] = Field(validation_alias="organizationId", serialization_alias="organizationId")
+    integration_id: Optional[str] = Field(validation_alias="integrationId", serialization_alias="integrationId")
+    config_id: Optional[str] = Field(validation_alias="configId", serialization_alias="configId")
     keys: Optional[list[str]]
     detail: Optional[Any]
     address: Optional[str]

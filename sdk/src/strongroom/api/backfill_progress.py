@@ -8,22 +8,22 @@ from .enums import BackfillKind, BackfillStatus
 
 
 class BackfillProgress(BaseModel):
-    backfill_run: Optional["BackfillProgressBackfillRun"] = Field(alias="backfillRun")
+    backfill_run: Optional["BackfillProgressBackfillRun"] = Field(validation_alias="backfillRun", serialization_alias="backfillRun")
 
 
 class BackfillProgressBackfillRun(BaseModel):
     id: str
     kind: BackfillKind
     status: BackfillStatus
-    dry_run: bool = Field(alias="dryRun")
+    dry_run: bool = Field(validation_alias="dryRun", serialization_alias="dryRun")
     total: int
     processed: int
     changed: int
     skipped: int
     quarantined: int
-    rows_per_second: Optional[float] = Field(alias="rowsPerSecond")
-    started_at: Optional[datetime] = Field(alias="startedAt")
-    finished_at: Optional[datetime] = Field(alias="finishedAt")
+    rows_per_second: Optional[float] = Field(validation_alias="rowsPerSecond", serialization_alias="rowsPerSecond")
+    started_at: Optional[datetime] = Field(validation_alias="startedAt", serialization_alias="startedAt")
+    finished_at: Optional[datetime] = Field(validation_alias="finishedAt", serialization_alias="finishedAt")
     error: Optional[str]
 
 

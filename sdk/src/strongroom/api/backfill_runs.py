@@ -8,18 +8,18 @@ from .enums import BackfillKind, BackfillStatus
 
 
 class BackfillRuns(BaseModel):
-    backfill_runs: "BackfillRunsBackfillRuns" = Field(alias="backfillRuns")
+    backfill_runs: "BackfillRunsBackfillRuns" = Field(validation_alias="backfillRuns", serialization_alias="backfillRuns")
 
 
 class BackfillRunsBackfillRuns(BaseModel):
-    total_count: int = Field(alias="totalCount")
-    page_info: "BackfillRunsBackfillRunsPageInfo" = Field(alias="pageInfo")
+    total_count: int = Field(validation_alias="totalCount", serialization_alias="totalCount")
+    page_info: "BackfillRunsBackfillRunsPageInfo" = Field(validation_alias="pageInfo", serialization_alias="pageInfo")
     edges: list["BackfillRunsBackfillRunsEdges"]
 
 
 class BackfillRunsBackfillRunsPageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    end_cursor: Optional[str] = Field(alias="endCursor")
+    has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
+    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class BackfillRunsBackfillRunsEdges(BaseModel):
@@ -30,16 +30,16 @@ class BackfillRunsBackfillRunsEdgesNode(BaseModel):
     id: str
     kind: BackfillKind
     status: BackfillStatus
-    dry_run: bool = Field(alias="dryRun")
+    dry_run: bool = Field(validation_alias="dryRun", serialization_alias="dryRun")
     total: int
     processed: int
     changed: int
     skipped: int
     quarantined: int
-    rows_per_second: Optional[float] = Field(alias="rowsPerSecond")
-    started_at: Optional[datetime] = Field(alias="startedAt")
-    finished_at: Optional[datetime] = Field(alias="finishedAt")
-    started_by: str = Field(alias="startedBy")
+    rows_per_second: Optional[float] = Field(validation_alias="rowsPerSecond", serialization_alias="rowsPerSecond")
+    started_at: Optional[datetime] = Field(validation_alias="startedAt", serialization_alias="startedAt")
+    finished_at: Optional[datetime] = Field(validation_alias="finishedAt", serialization_alias="finishedAt")
+    started_by: str = Field(validation_alias="startedBy", serialization_alias="startedBy")
     error: Optional[str]
 
 

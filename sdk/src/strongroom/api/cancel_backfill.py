@@ -5,7 +5,7 @@ from .enums import BackfillStatus
 
 
 class CancelBackfill(BaseModel):
-    cancel_backfill: "CancelBackfillCancelBackfill" = Field(alias="cancelBackfill")
+    cancel_backfill: "CancelBackfillCancelBackfill" = Field(validation_alias="cancelBackfill", serialization_alias="cancelBackfill")
 
 
 class CancelBackfillCancelBackfill(BaseModel):

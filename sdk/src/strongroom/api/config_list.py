@@ -12,14 +12,14 @@ class ConfigList(BaseModel):
 
 
 class ConfigListConfigs(BaseModel):
-    total_count: int = Field(alias="totalCount")
-    page_info: "ConfigListConfigsPageInfo" = Field(alias="pageInfo")
+    total_count: int = Field(validation_alias="totalCount", serialization_alias="totalCount")
+    page_info: "ConfigListConfigsPageInfo" = Field(validation_alias="pageInfo", serialization_alias="pageInfo")
     edges: list["ConfigListConfigsEdges"]
 
 
 class ConfigListConfigsPageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    end_cursor: Optional[str] = Field(alias="endCursor")
+    has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
+    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class ConfigListConfigsEdges(BaseModel):
@@ -29,14 +29,14 @@ class ConfigListConfigsEdges(BaseModel):
 class ConfigListConfigsEdgesNode(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
     scope: ConfigScope
     sealed: bool
     version: int
     description: Optional[str]
-    updated_at: datetime = Field(alias="updatedAt")
-    updated_by: str = Field(alias="updatedBy")
+    updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")
+    updated_by: str = Field(validation_alias="updatedBy", serialization_alias="updatedBy")
     integration: Optional["ConfigListConfigsEdgesNodeIntegration"]
     organization: Optional["ConfigListConfigsEdgesNodeOrganization"]
 

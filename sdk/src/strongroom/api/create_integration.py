@@ -8,7 +8,7 @@ from .enums import ConfigType
 
 class CreateIntegration(BaseModel):
     create_integration: "CreateIntegrationCreateIntegration" = Field(
-        alias="createIntegration"
+        validation_alias="createIntegration", serialization_alias="createIntegration"
     )
 
 
@@ -20,13 +20,13 @@ class CreateIntegrationCreateIntegrationIntegration(BaseModel):
     id: str
     name: str
     config_schema: list["CreateIntegrationCreateIntegrationIntegrationConfigSchema"] = (
-        Field(alias="configSchema")
+        Field(validation_alias="configSchema", serialization_alias="configSchema")
     )
 
 
 class CreateIntegrationCreateIntegrationIntegrationConfigSchema(BaseModel):
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     required: bool
     default: Optional[Any]
     options: Optional[list[str]]

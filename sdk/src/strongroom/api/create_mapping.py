@@ -7,7 +7,7 @@ from .enums import ConfigType
 
 
 class CreateMapping(BaseModel):
-    create_mapping: "CreateMappingCreateMapping" = Field(alias="createMapping")
+    create_mapping: "CreateMappingCreateMapping" = Field(validation_alias="createMapping", serialization_alias="createMapping")
 
 
 class CreateMappingCreateMapping(BaseModel):
@@ -16,7 +16,7 @@ class CreateMappingCreateMapping(BaseModel):
 
 class CreateMappingCreateMappingMapping(BaseModel):
     id: str
-    entity_id: str = Field(alias="entityId")
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
     missing: list[str]
     overrides: list["CreateMappingCreateMappingMappingOverrides"]
 
@@ -24,7 +24,7 @@ class CreateMappingCreateMappingMapping(BaseModel):
 class CreateMappingCreateMappingMappingOverrides(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
     sealed: bool
 

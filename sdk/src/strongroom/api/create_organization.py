@@ -5,7 +5,7 @@ from .base_model import BaseModel
 
 class CreateOrganization(BaseModel):
     create_organization: "CreateOrganizationCreateOrganization" = Field(
-        alias="createOrganization"
+        validation_alias="createOrganization", serialization_alias="createOrganization"
     )
 
 

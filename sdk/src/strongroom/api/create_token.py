@@ -4,7 +4,7 @@ from .base_model import BaseModel
 
 
 class CreateToken(BaseModel):
-    create_token: "CreateTokenCreateToken" = Field(alias="createToken")
+    create_token: "CreateTokenCreateToken" = Field(validation_alias="createToken", serialization_alias="createToken")
 
 
 class CreateTokenCreateToken(BaseModel):

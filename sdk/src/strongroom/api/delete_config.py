@@ -4,7 +4,7 @@ from .base_model import BaseModel
 
 
 class DeleteConfig(BaseModel):
-    delete_config: "DeleteConfigDeleteConfig" = Field(alias="deleteConfig")
+    delete_config: "DeleteConfigDeleteConfig" = Field(validation_alias="deleteConfig", serialization_alias="deleteConfig")
 
 
 class DeleteConfigDeleteConfig(BaseModel):

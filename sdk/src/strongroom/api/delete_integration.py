@@ -5,7 +5,7 @@ from .base_model import BaseModel
 
 class DeleteIntegration(BaseModel):
     delete_integration: "DeleteIntegrationDeleteIntegration" = Field(
-        alias="deleteIntegration"
+        validation_alias="deleteIntegration", serialization_alias="deleteIntegration"
     )
 
 

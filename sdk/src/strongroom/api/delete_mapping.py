@@ -4,7 +4,7 @@ from .base_model import BaseModel
 
 
 class DeleteMapping(BaseModel):
-    delete_mapping: "DeleteMappingDeleteMapping" = Field(alias="deleteMapping")
+    delete_mapping: "DeleteMappingDeleteMapping" = Field(validation_alias="deleteMapping", serialization_alias="deleteMapping")
 
 
 class DeleteMappingDeleteMapping(BaseModel):

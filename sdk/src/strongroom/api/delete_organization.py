@@ -5,7 +5,7 @@ from .base_model import BaseModel
 
 class DeleteOrganization(BaseModel):
     delete_organization: "DeleteOrganizationDeleteOrganization" = Field(
-        alias="deleteOrganization"
+        validation_alias="deleteOrganization", serialization_alias="deleteOrganization"
     )
 
 

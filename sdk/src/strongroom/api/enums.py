@@ -2,6 +2,7 @@ from enum import Enum
 
 
 class BackfillKind(str, Enum):
+    REWRAP = "REWRAP"
     ROTATE = "ROTATE"
     SEAL = "SEAL"
     VERIFY = "VERIFY"

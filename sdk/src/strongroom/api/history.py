@@ -18,7 +18,7 @@ class HistoryConfig(BaseModel):
 
 
 class HistoryConfigHistory(BaseModel):
-    total_count: int = Field(alias="totalCount")
+    total_count: int = Field(validation_alias="totalCount", serialization_alias="totalCount")
     edges: list["HistoryConfigHistoryEdges"]
 
 
@@ -28,10 +28,10 @@ class HistoryConfigHistoryEdges(BaseModel):
 
 class HistoryConfigHistoryEdgesNode(BaseModel):
     version: int
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
-    changed_at: datetime = Field(alias="changedAt")
-    changed_by: str = Field(alias="changedBy")
+    changed_at: datetime = Field(validation_alias="changedAt", serialization_alias="changedAt")
+    changed_by: str = Field(validation_alias="changedBy", serialization_alias="changedBy")
 
 
 History.model_rebuild()

@@ -14,11 +14,11 @@ class AuditEventFilter(BaseModel):
     "Exactly this action, such as config.reveal."
     actor: Optional[str] = None
     "By tokens of exactly this name."
-    config_id: Optional[str] = Field(alias="configId", default=None)
+    config_id: Optional[str] = Field(validation_alias="configId", serialization_alias="configId", default=None)
     "About this config."
-    integration_id: Optional[str] = Field(alias="integrationId", default=None)
+    integration_id: Optional[str] = Field(validation_alias="integrationId", serialization_alias="integrationId", default=None)
     "About this integration."
-    organization_id: Optional[str] = Field(alias="organizationId", default=None)
+    organization_id: Optional[str] = Field(validation_alias="organizationId", serialization_alias="organizationId", default=None)
     "Of this organization."
     since: Optional[datetime] = None
     "From this moment on; with a time zone."
@@ -39,31 +39,31 @@ class ConfigFieldInput(BaseModel):
     "Binds writes; refused for a SECRET."
     required: Optional[bool] = False
     "Whether it must have a value."
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     "What its values are."
 
 
 class ConfigFilter(BaseModel):
     """What a list of configs is narrowed to."""
 
-    integration_id: Optional[str] = Field(alias="integrationId", default=None)
+    integration_id: Optional[str] = Field(validation_alias="integrationId", serialization_alias="integrationId", default=None)
     "Only of this integration."
-    key_contains: Optional[str] = Field(alias="keyContains", default=None)
+    key_contains: Optional[str] = Field(validation_alias="keyContains", serialization_alias="keyContains", default=None)
     "Only keys with this text in them, in upper or lower case."
-    organization_id: Optional[str] = Field(alias="organizationId", default=None)
+    organization_id: Optional[str] = Field(validation_alias="organizationId", serialization_alias="organizationId", default=None)
     "What `scope` is relative to."
     scope: Optional[ConfigScopeFilter] = ConfigScopeFilter.ORGANIZATION_AND_GLOBAL
     "Which scopes to show."
     standalone: Optional[bool] = None
     "true: only those that belong to no integration; false: only those that do."
-    type_: Optional[ConfigType] = Field(alias="type", default=None)
+    type_: Optional[ConfigType] = Field(validation_alias="type", serialization_alias="type", default=None)
     "Only of this effective type."
 
 
 class CreateIntegrationInput(BaseModel):
     """An integration to create."""
 
-    config_schema: list["ConfigFieldInput"] = Field(alias="configSchema")
+    config_schema: list["ConfigFieldInput"] = Field(validation_alias="configSchema", serialization_alias="configSchema")
     "Its fields, in their order."
     description: Optional[str] = None
     "For people."
@@ -76,13 +76,13 @@ class CreateMappingInput(BaseModel):
 
     config: Optional[Any] = None
     "Key -> value: the first overrides."
-    entity_id: str = Field(alias="entityId")
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
     "The customer's id over there."
-    entity_name: Optional[str] = Field(alias="entityName", default=None)
+    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName", default=None)
     "The customer's name over there."
-    integration_id: str = Field(alias="integrationId")
+    integration_id: str = Field(validation_alias="integrationId", serialization_alias="integrationId")
     "The integration's UUID."
-    organization_id: Optional[str] = Field(alias="organizationId", default=None)
+    organization_id: Optional[str] = Field(validation_alias="organizationId", serialization_alias="organizationId", default=None)
     "The organization's UUID; null makes the fallback mapping."
 
 
@@ -98,13 +98,13 @@ class CreateOrganizationInput(BaseModel):
 class CreateTokenInput(BaseModel):
     """organizationIds / integrations null = all. expiresAt null = never."""
 
-    expires_at: Optional[datetime] = Field(alias="expiresAt", default=None)
+    expires_at: Optional[datetime] = Field(validation_alias="expiresAt", serialization_alias="expiresAt", default=None)
     "When it ends; with a time zone."
     integrations: Optional[list[str]] = None
     "The names of the integrations it is limited to; kept as ids."
     name: str
     "Its name, which the audit log and updatedBy show."
-    organization_ids: Optional[list[str]] = Field(alias="organizationIds", default=None)
+    organization_ids: Optional[list[str]] = Field(validation_alias="organizationIds", serialization_alias="organizationIds", default=None)
     "The organizations it is limited to."
     permissions: list[str]
     "What it may do, such as config:read; * is everything."
@@ -143,11 +143,11 @@ class MappingInput(BaseModel):
 
     config: Optional[Any] = None
     'Key -> value. null or "" removes an override.'
-    entity_id: str = Field(alias="entityId")
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
     "The customer's id over there."
-    entity_name: Optional[str] = Field(alias="entityName", default=None)
+    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName", default=None)
     "Its name; null keeps what is there."
-    organization_id: str = Field(alias="organizationId")
+    organization_id: str = Field(validation_alias="organizationId", serialization_alias="organizationId")
     "The organization's UUID; each only once."
 
 
@@ -165,13 +165,13 @@ class SetConfigInput(BaseModel):
 
     description: Optional[str] = None
     "For people; null clears it."
-    expected_version: Optional[int] = Field(alias="expectedVersion", default=None)
+    expected_version: Optional[int] = Field(validation_alias="expectedVersion", serialization_alias="expectedVersion", default=None)
     "Refuses to write over a newer version. 0 is: not there yet."
     key: str
     "Its key: 1 to 255 characters."
-    organization_id: Optional[str] = Field(alias="organizationId", default=None)
+    organization_id: Optional[str] = Field(validation_alias="organizationId", serialization_alias="organizationId", default=None)
     "Null for a global config."
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     "What its value is."
     value: Optional[Any] = None
     "The value; empty is refused, use deleteConfig."
@@ -182,7 +182,7 @@ class SetConfigsInput(BaseModel):
 
     configs: list["StandaloneConfigInput"]
     "The configs: 500 at most."
-    organization_id: Optional[str] = Field(alias="organizationId", default=None)
+    organization_id: Optional[str] = Field(validation_alias="organizationId", serialization_alias="organizationId", default=None)
     "Null for global configs."
 
 
@@ -191,9 +191,9 @@ class SetIntegrationConfigInput(BaseModel):
 
     config: Any
     'Key -> value. null or "" removes a key; one left out stays.'
-    expected_versions: Optional[Any] = Field(alias="expectedVersions", default=None)
+    expected_versions: Optional[Any] = Field(validation_alias="expectedVersions", serialization_alias="expectedVersions", default=None)
     "Key -> version: refuses to write over a newer one. 0 is: not there yet."
-    integration_id: str = Field(alias="integrationId")
+    integration_id: str = Field(validation_alias="integrationId", serialization_alias="integrationId")
     "The integration's UUID."
 
 
@@ -202,11 +202,11 @@ class StandaloneConfigInput(BaseModel):
 
     description: Optional[str] = None
     "For people; null clears it."
-    expected_version: Optional[int] = Field(alias="expectedVersion", default=None)
+    expected_version: Optional[int] = Field(validation_alias="expectedVersion", serialization_alias="expectedVersion", default=None)
     "Refuses to write over a newer version. 0 is: not there yet."
     key: str
     "Its key: 1 to 255 characters; each only once."
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     "What its value is."
     value: Optional[Any] = None
     "The value; empty is refused, use deleteConfig."
@@ -215,21 +215,25 @@ class StandaloneConfigInput(BaseModel):
 class StartBackfillInput(BaseModel):
     """A run to start."""
 
-    batch_size: Optional[int] = Field(alias="batchSize", default=None)
+    batch_size: Optional[int] = Field(validation_alias="batchSize", serialization_alias="batchSize", default=None)
     "Rows of one transaction; null adapts."
-    dry_run: Optional[bool] = Field(alias="dryRun", default=False)
+    dry_run: Optional[bool] = Field(validation_alias="dryRun", serialization_alias="dryRun", default=False)
     "Change nothing, and count the same."
+    include_global: Optional[bool] = Field(validation_alias="includeGlobal", serialization_alias="includeGlobal", default=False)
+    "ROTATE only, beside organizationIds: what is global, too."
     kind: Optional[BackfillKind] = BackfillKind.SEAL
     "What it does."
-    max_rows_per_second: Optional[int] = Field(alias="maxRowsPerSecond", default=None)
+    max_rows_per_second: Optional[int] = Field(validation_alias="maxRowsPerSecond", serialization_alias="maxRowsPerSecond", default=None)
     "Of all workers together; null is no limit."
+    organization_ids: Optional[list[str]] = Field(validation_alias="organizationIds", serialization_alias="organizationIds", default=None)
+    "ROTATE only: seal the secrets of these organizations alone under new data keys; null is all."
 
 
 class UpdateIntegrationInput(BaseModel):
     """What to change; what is left out stays."""
 
     config_schema: Optional[list["ConfigFieldInput"]] = Field(
-        alias="configSchema", default=None
+        validation_alias="configSchema", serialization_alias="configSchema", default=None
     )
     "The full list of fields. A changed type migrates its rows; the values of a field that is left out go to the history and come back with it. Turning a SECRET into anything else needs config:reveal."
     description: Optional[str] = None
@@ -245,11 +249,11 @@ class UpdateMappingInput(BaseModel):
 
     config: Optional[Any] = None
     'Key -> value. null or "" removes an override; one left out stays.'
-    entity_id: Optional[str] = Field(alias="entityId", default=None)
+    entity_id: Optional[str] = Field(validation_alias="entityId", serialization_alias="entityId", default=None)
     "The customer's id over there."
-    entity_name: Optional[str] = Field(alias="entityName", default=None)
+    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName", default=None)
     "Its name; null clears it."
-    expected_versions: Optional[Any] = Field(alias="expectedVersions", default=None)
+    expected_versions: Optional[Any] = Field(validation_alias="expectedVersions", serialization_alias="expectedVersions", default=None)
     "Key -> version: refuses to write over a newer one. 0 is: not there yet."
     id: str
     "The mapping's UUID."
@@ -258,7 +262,7 @@ class UpdateMappingInput(BaseModel):
 class UpsertMappingsInput(BaseModel):
     """Many mappings of one integration; all or none."""
 
-    integration_id: str = Field(alias="integrationId")
+    integration_id: str = Field(validation_alias="integrationId", serialization_alias="integrationId")
     "The integration's UUID."
     mappings: list["MappingInput"]
     "The mappings."

@@ -15,15 +15,15 @@ class IntegrationIntegration(BaseModel):
     id: str
     name: str
     description: Optional[str]
-    updated_at: datetime = Field(alias="updatedAt")
+    updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")
     config_schema: list["IntegrationIntegrationConfigSchema"] = Field(
-        alias="configSchema"
+        validation_alias="configSchema", serialization_alias="configSchema"
     )
 
 
 class IntegrationIntegrationConfigSchema(BaseModel):
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     required: bool
     default: Optional[Any]
     options: Optional[list[str]]

@@ -11,14 +11,14 @@ class Integrations(BaseModel):
 
 
 class IntegrationsIntegrations(BaseModel):
-    total_count: int = Field(alias="totalCount")
-    page_info: "IntegrationsIntegrationsPageInfo" = Field(alias="pageInfo")
+    total_count: int = Field(validation_alias="totalCount", serialization_alias="totalCount")
+    page_info: "IntegrationsIntegrationsPageInfo" = Field(validation_alias="pageInfo", serialization_alias="pageInfo")
     edges: list["IntegrationsIntegrationsEdges"]
 
 
 class IntegrationsIntegrationsPageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    end_cursor: Optional[str] = Field(alias="endCursor")
+    has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
+    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class IntegrationsIntegrationsEdges(BaseModel):
@@ -29,7 +29,7 @@ class IntegrationsIntegrationsEdgesNode(BaseModel):
     id: str
     name: str
     description: Optional[str]
-    updated_at: datetime = Field(alias="updatedAt")
+    updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")
 
 
 Integrations.model_rebuild()

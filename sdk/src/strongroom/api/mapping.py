@@ -13,8 +13,8 @@ class Mapping(BaseModel):
 
 class MappingMapping(BaseModel):
     id: str
-    entity_id: str = Field(alias="entityId")
-    entity_name: Optional[str] = Field(alias="entityName")
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
+    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName")
     missing: list[str]
     integration: "MappingMappingIntegration"
     organization: Optional["MappingMappingOrganization"]
@@ -34,12 +34,12 @@ class MappingMappingOrganization(BaseModel):
 class MappingMappingOverrides(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
     sealed: bool
     version: int
-    updated_at: datetime = Field(alias="updatedAt")
-    updated_by: str = Field(alias="updatedBy")
+    updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")
+    updated_by: str = Field(validation_alias="updatedBy", serialization_alias="updatedBy")
 
 
 Mapping.model_rebuild()

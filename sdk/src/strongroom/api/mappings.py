@@ -10,14 +10,14 @@ class Mappings(BaseModel):
 
 
 class MappingsMappings(BaseModel):
-    total_count: int = Field(alias="totalCount")
-    page_info: "MappingsMappingsPageInfo" = Field(alias="pageInfo")
+    total_count: int = Field(validation_alias="totalCount", serialization_alias="totalCount")
+    page_info: "MappingsMappingsPageInfo" = Field(validation_alias="pageInfo", serialization_alias="pageInfo")
     edges: list["MappingsMappingsEdges"]
 
 
 class MappingsMappingsPageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    end_cursor: Optional[str] = Field(alias="endCursor")
+    has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
+    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class MappingsMappingsEdges(BaseModel):
@@ -26,8 +26,8 @@ class MappingsMappingsEdges(BaseModel):
 
 class MappingsMappingsEdgesNode(BaseModel):
     id: str
-    entity_id: str = Field(alias="entityId")
-    entity_name: Optional[str] = Field(alias="entityName")
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
+    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName")
     missing: list[str]
     integration: "MappingsMappingsEdgesNodeIntegration"
     organization: Optional["MappingsMappingsEdgesNodeOrganization"]

@@ -10,14 +10,14 @@ class Organizations(BaseModel):
 
 
 class OrganizationsOrganizations(BaseModel):
-    total_count: int = Field(alias="totalCount")
-    page_info: "OrganizationsOrganizationsPageInfo" = Field(alias="pageInfo")
+    total_count: int = Field(validation_alias="totalCount", serialization_alias="totalCount")
+    page_info: "OrganizationsOrganizationsPageInfo" = Field(validation_alias="pageInfo", serialization_alias="pageInfo")
     edges: list["OrganizationsOrganizationsEdges"]
 
 
 class OrganizationsOrganizationsPageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    end_cursor: Optional[str] = Field(alias="endCursor")
+    has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
+    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class OrganizationsOrganizationsEdges(BaseModel):

@@ -5,7 +5,7 @@ from .enums import BackfillStatus
 
 
 class PauseBackfill(BaseModel):
-    pause_backfill: "PauseBackfillPauseBackfill" = Field(alias="pauseBackfill")
+    pause_backfill: "PauseBackfillPauseBackfill" = Field(validation_alias="pauseBackfill", serialization_alias="pauseBackfill")
 
 
 class PauseBackfillPauseBackfill(BaseModel):

@@ -11,7 +11,7 @@ class Quarantine(BaseModel):
 
 
 class QuarantineQuarantine(BaseModel):
-    total_count: int = Field(alias="totalCount")
+    total_count: int = Field(validation_alias="totalCount", serialization_alias="totalCount")
     edges: list["QuarantineQuarantineEdges"]
 
 

@@ -10,8 +10,8 @@ class Resolve(BaseModel):
 
 
 class ResolveResolve(BaseModel):
-    entity_id: str = Field(alias="entityId")
-    entity_name: Optional[str] = Field(alias="entityName")
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
+    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName")
     config: Any
     missing: list[str]
 

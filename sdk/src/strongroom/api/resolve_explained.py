@@ -13,7 +13,7 @@ class ResolveExplained(BaseModel):
 class ResolveExplainedResolve(BaseModel):
     integration: "ResolveExplainedResolveIntegration"
     organization: "ResolveExplainedResolveOrganization"
-    entity_id: str = Field(alias="entityId")
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
     config: Any
     missing: list[str]
     unfit: list[str]
@@ -32,7 +32,7 @@ class ResolveExplainedResolveOrganization(BaseModel):
 
 class ResolveExplainedResolveEntries(BaseModel):
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
     source: ValueSource
 

@@ -6,7 +6,7 @@ from .base_model import BaseModel
 
 
 class RestoreConfig(BaseModel):
-    restore_config: "RestoreConfigRestoreConfig" = Field(alias="restoreConfig")
+    restore_config: "RestoreConfigRestoreConfig" = Field(validation_alias="restoreConfig", serialization_alias="restoreConfig")
 
 
 class RestoreConfigRestoreConfig(BaseModel):

@@ -5,7 +5,7 @@ from .enums import BackfillStatus
 
 
 class ResumeBackfill(BaseModel):
-    resume_backfill: "ResumeBackfillResumeBackfill" = Field(alias="resumeBackfill")
+    resume_backfill: "ResumeBackfillResumeBackfill" = Field(validation_alias="resumeBackfill", serialization_alias="resumeBackfill")
 
 
 class ResumeBackfillResumeBackfill(BaseModel):

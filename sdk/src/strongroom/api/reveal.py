@@ -13,9 +13,9 @@ class Reveal(BaseModel):
 class RevealConfig(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
-    decrypted_value: Optional[Any] = Field(alias="decryptedValue")
+    decrypted_value: Optional[Any] = Field(validation_alias="decryptedValue", serialization_alias="decryptedValue")
 
 
 Reveal.model_rebuild()

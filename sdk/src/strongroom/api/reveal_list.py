@@ -11,13 +11,13 @@ class RevealList(BaseModel):
 
 
 class RevealListConfigs(BaseModel):
-    page_info: "RevealListConfigsPageInfo" = Field(alias="pageInfo")
+    page_info: "RevealListConfigsPageInfo" = Field(validation_alias="pageInfo", serialization_alias="pageInfo")
     edges: list["RevealListConfigsEdges"]
 
 
 class RevealListConfigsPageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    end_cursor: Optional[str] = Field(alias="endCursor")
+    has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
+    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class RevealListConfigsEdges(BaseModel):
@@ -27,8 +27,8 @@ class RevealListConfigsEdges(BaseModel):
 class RevealListConfigsEdgesNode(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
-    decrypted_value: Optional[Any] = Field(alias="decryptedValue")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
+    decrypted_value: Optional[Any] = Field(validation_alias="decryptedValue", serialization_alias="decryptedValue")
     description: Optional[str]
     integration: Optional["RevealListConfigsEdgesNodeIntegration"]
     organization: Optional["RevealListConfigsEdgesNodeOrganization"]

@@ -4,7 +4,7 @@ from .base_model import BaseModel
 
 
 class RevokeToken(BaseModel):
-    revoke_token: "RevokeTokenRevokeToken" = Field(alias="revokeToken")
+    revoke_token: "RevokeTokenRevokeToken" = Field(validation_alias="revokeToken", serialization_alias="revokeToken")
 
 
 class RevokeTokenRevokeToken(BaseModel):

@@ -6,13 +6,13 @@ from .base_model import BaseModel
 
 
 class RotateToken(BaseModel):
-    rotate_token: "RotateTokenRotateToken" = Field(alias="rotateToken")
+    rotate_token: "RotateTokenRotateToken" = Field(validation_alias="rotateToken", serialization_alias="rotateToken")
 
 
 class RotateTokenRotateToken(BaseModel):
     id: str
     token: str
-    previous_secret_until: datetime = Field(alias="previousSecretUntil")
+    previous_secret_until: datetime = Field(validation_alias="previousSecretUntil", serialization_alias="previousSecretUntil")
 
 
 RotateToken.model_rebuild()

@@ -7,7 +7,7 @@ from .enums import ConfigType
 
 
 class SetConfig(BaseModel):
-    set_config: "SetConfigSetConfig" = Field(alias="setConfig")
+    set_config: "SetConfigSetConfig" = Field(validation_alias="setConfig", serialization_alias="setConfig")
 
 
 class SetConfigSetConfig(BaseModel):
@@ -17,7 +17,7 @@ class SetConfigSetConfig(BaseModel):
 class SetConfigSetConfigConfig(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
     sealed: bool
     version: int

@@ -5,7 +5,7 @@ from .enums import ConfigType
 
 
 class SetConfigs(BaseModel):
-    set_configs: "SetConfigsSetConfigs" = Field(alias="setConfigs")
+    set_configs: "SetConfigsSetConfigs" = Field(validation_alias="setConfigs", serialization_alias="setConfigs")
 
 
 class SetConfigsSetConfigs(BaseModel):
@@ -15,7 +15,7 @@ class SetConfigsSetConfigs(BaseModel):
 class SetConfigsSetConfigsConfigs(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     sealed: bool
     version: int
 

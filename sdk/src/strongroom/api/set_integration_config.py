@@ -8,7 +8,7 @@ from .enums import ConfigType
 
 class SetIntegrationConfig(BaseModel):
     set_integration_config: "SetIntegrationConfigSetIntegrationConfig" = Field(
-        alias="setIntegrationConfig"
+        validation_alias="setIntegrationConfig", serialization_alias="setIntegrationConfig"
     )
 
 
@@ -24,7 +24,7 @@ class SetIntegrationConfigSetIntegrationConfigIntegration(BaseModel):
 class SetIntegrationConfigSetIntegrationConfigConfigs(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
     sealed: bool
 

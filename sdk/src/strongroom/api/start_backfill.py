@@ -5,7 +5,7 @@ from .enums import BackfillKind, BackfillStatus
 
 
 class StartBackfill(BaseModel):
-    start_backfill: "StartBackfillStartBackfill" = Field(alias="startBackfill")
+    start_backfill: "StartBackfillStartBackfill" = Field(validation_alias="startBackfill", serialization_alias="startBackfill")
 
 
 class StartBackfillStartBackfill(BaseModel):
@@ -16,7 +16,7 @@ class StartBackfillStartBackfillRun(BaseModel):
     id: str
     kind: BackfillKind
     status: BackfillStatus
-    dry_run: bool = Field(alias="dryRun")
+    dry_run: bool = Field(validation_alias="dryRun", serialization_alias="dryRun")
 
 
 StartBackfill.model_rebuild()

@@ -11,14 +11,14 @@ class Tokens(BaseModel):
 
 
 class TokensTokens(BaseModel):
-    total_count: int = Field(alias="totalCount")
-    page_info: "TokensTokensPageInfo" = Field(alias="pageInfo")
+    total_count: int = Field(validation_alias="totalCount", serialization_alias="totalCount")
+    page_info: "TokensTokensPageInfo" = Field(validation_alias="pageInfo", serialization_alias="pageInfo")
     edges: list["TokensTokensEdges"]
 
 
 class TokensTokensPageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    end_cursor: Optional[str] = Field(alias="endCursor")
+    has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
+    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class TokensTokensEdges(BaseModel):
@@ -29,14 +29,14 @@ class TokensTokensEdgesNode(BaseModel):
     id: str
     name: str
     permissions: list[str]
-    organization_ids: Optional[list[str]] = Field(alias="organizationIds")
+    organization_ids: Optional[list[str]] = Field(validation_alias="organizationIds", serialization_alias="organizationIds")
     integrations: Optional[list[str]]
-    expires_at: Optional[datetime] = Field(alias="expiresAt")
-    created_at: datetime = Field(alias="createdAt")
-    created_by: str = Field(alias="createdBy")
-    last_used_at: Optional[datetime] = Field(alias="lastUsedAt")
-    revoked_at: Optional[datetime] = Field(alias="revokedAt")
-    previous_secret_until: Optional[datetime] = Field(alias="previousSecretUntil")
+    expires_at: Optional[datetime] = Field(validation_alias="expiresAt", serialization_alias="expiresAt")
+    created_at: datetime = Field(validation_alias="createdAt", serialization_alias="createdAt")
+    created_by: str = Field(validation_alias="createdBy", serialization_alias="createdBy")
+    last_used_at: Optional[datetime] = Field(validation_alias="lastUsedAt", serialization_alias="lastUsedAt")
+    revoked_at: Optional[datetime] = Field(validation_alias="revokedAt", serialization_alias="revokedAt")
+    previous_secret_until: Optional[datetime] = Field(validation_alias="previousSecretUntil", serialization_alias="previousSecretUntil")
 
 
 Tokens.model_rebuild()

@@ -6,7 +6,7 @@ from .enums import ConfigType
 
 class UpdateIntegration(BaseModel):
     update_integration: "UpdateIntegrationUpdateIntegration" = Field(
-        alias="updateIntegration"
+        validation_alias="updateIntegration", serialization_alias="updateIntegration"
     )
 
 
@@ -21,13 +21,13 @@ class UpdateIntegrationUpdateIntegrationIntegration(BaseModel):
     id: str
     name: str
     config_schema: list["UpdateIntegrationUpdateIntegrationIntegrationConfigSchema"] = (
-        Field(alias="configSchema")
+        Field(validation_alias="configSchema", serialization_alias="configSchema")
     )
 
 
 class UpdateIntegrationUpdateIntegrationIntegrationConfigSchema(BaseModel):
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     required: bool
 
 

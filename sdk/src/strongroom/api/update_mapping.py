@@ -7,7 +7,7 @@ from .enums import ConfigType
 
 
 class UpdateMapping(BaseModel):
-    update_mapping: "UpdateMappingUpdateMapping" = Field(alias="updateMapping")
+    update_mapping: "UpdateMappingUpdateMapping" = Field(validation_alias="updateMapping", serialization_alias="updateMapping")
 
 
 class UpdateMappingUpdateMapping(BaseModel):
@@ -16,7 +16,7 @@ class UpdateMappingUpdateMapping(BaseModel):
 
 class UpdateMappingUpdateMappingMapping(BaseModel):
     id: str
-    entity_id: str = Field(alias="entityId")
+    entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
     missing: list[str]
     overrides: list["UpdateMappingUpdateMappingMappingOverrides"]
 
@@ -24,7 +24,7 @@ class UpdateMappingUpdateMappingMapping(BaseModel):
 class UpdateMappingUpdateMappingMappingOverrides(BaseModel):
     id: str
     key: str
-    type_: ConfigType = Field(alias="type")
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     value: Optional[Any]
     sealed: bool
 

@@ -4,7 +4,7 @@ from .base_model import BaseModel
 
 
 class UpsertMappings(BaseModel):
-    upsert_mappings: "UpsertMappingsUpsertMappings" = Field(alias="upsertMappings")
+    upsert_mappings: "UpsertMappingsUpsertMappings" = Field(validation_alias="upsertMappings", serialization_alias="upsertMappings")
 
 
 class UpsertMappingsUpsertMappings(BaseModel):

@@ -1,0 +1,31 @@
+"""The database that a command on the server works with."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from db.embedded.postgres import find_running
+from db.errors import SettingsError
+from db.reachability import check_postgres
+from db.sessions import Database
+from db.settings import Settings
+from db.upgrade import is_current
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncGenerator[Database]:
+    """The database of the settings, or the embedded one that runs in the home; at this software's revision only.
+
+    Raises SettingsError, in one line.
+    """
+    database_url = settings.database_url or find_running(settings.home)
+    if database_url is None:
+        raise SettingsError("DATABASE_URL is not set, and no embedded PostgreSQL runs in STRONGROOM_HOME")
+    await check_postgres(database_url)
+    database = Database(database_url, connections=2)
+    try:
+        async with database.engine.connect() as connection:
+            if not await is_current(connection):
+                raise SettingsError("the database is not at this software's revision: run python -m db upgrade")
+        yield database
+    finally:
+        await database.close()

@@ -1,0 +1,96 @@
+"""Templates: the answer to a resolve, made once for a snapshot, with a hole for each secret.
+
+A template is made by the executor itself, from a config that has a placeholder for each secret; so it answers what
+the executor would. It holds sealed values only. Each answer opens its secrets anew and writes them into the holes.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from db.deeds import Deed
+from db.errors import SealError
+from db.resolving import ResolvedConfig, ResolvedEntry, open_snapshot, show_snapshot
+from db.snapshot import Clear, Closed, Snapshot
+from db.values import ConfigType
+from gql.compiled import complete_plain
+from gql.outlines import Outline
+from gql.payloads import write_json
+from gql.resolving import record_resolve, show_resolved
+
+_FORMS: Final = 2
+"""Templates of one snapshot: an application sends one document, and who looks into it another."""
+
+_SWELL: Final = 2
+"""A template takes no more than so many times its snapshot's weight: aliases can ask for one thing many times."""
+
+
+_DIGITS: Final = 6
+"""Of a placeholder's number, so that where it ends is known."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Template:
+    """An answer with holes. `pieces` has one more than `openers`; `deed` is what giving it is on record as. No repr."""
+
+    pieces: Sequence[bytes]
+    openers: Sequence[Callable[[], bytes]]
+    deed: Deed | None
+
+    def fill(self) -> bytes:
+        """The answer's JSON. Raises SealError if a secret does not open."""
+        answer = [self.pieces[0]]
+        for opener, piece in zip(self.openers, self.pieces[1:], strict=True):
+            answer.append(opener())
+            answer.append(piece)
+        return b"".join(answer)
+
+
+def answer(snapshot: Snapshot, outline: Outline) -> tuple[bytes, Deed | None]:
+    """The answer's JSON, and what giving it is on record as. Raises Undecryptable or SealError if a secret does not
+    open."""
+    template = _find(snapshot, outline)
+    if template is not None:
+        return template.fill(), template.deed
+    resolved = open_snapshot(snapshot)
+    return _write(resolved, outline), record_resolve(resolved)
+
+
+def _find(snapshot: Snapshot, outline: Outline) -> Template | None:
+    """The template of a snapshot; None where there is none to be had."""
+    found: Template | None = snapshot.forms.get(outline.name)
+    if found is None and snapshot.cacheable and not snapshot.undecided and len(snapshot.forms) < _FORMS:
+        found = _make(snapshot, outline)
+        if sum(map(len, found.pieces)) <= _SWELL * snapshot.weight:
+            snapshot.forms[outline.name] = found
+    return found
+
+
+def _make(snapshot: Snapshot, outline: Outline) -> Template:
+    mark = secrets.token_hex(16)
+    entries = [_stand_in(entry, f"{mark}{index:0{_DIGITS}}") for index, entry in enumerate(snapshot.entries)]
+    resolved = show_snapshot(snapshot, entries)
+    first, *others = _write(resolved, outline).split(f'"{mark}'.encode())
+    openers = {index: _opener(entry) for index, entry in enumerate(snapshot.entries) if isinstance(entry, Closed)}
+    return Template(
+        [first, *(other[_DIGITS + 1 :] for other in others)],
+        [openers[int(other[:_DIGITS])] for other in others],
+        record_resolve(resolved),
+    )
+
+
+def _write(resolved: ResolvedConfig, outline: Outline) -> bytes:
+    return write_json({"data": {outline.field.key: complete_plain(outline.shape, show_resolved(resolved))}})
+
+
+def _stand_in(entry: Clear | Closed, placeholder: str) -> ResolvedEntry:
+    if isinstance(entry, Clear):
+        return ResolvedEntry(entry.key, entry.type, entry.value, entry.source)
+    return ResolvedEntry(entry.key, ConfigType.SECRET, placeholder, entry.source)
+
+
+def _opener(entry: Closed) -> Callable[[], bytes]:
+    if entry.data_key is None:
+        raise SealError
+    return entry.data_key.opener(entry.place, entry.sealed)

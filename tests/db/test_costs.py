@@ -1,0 +1,69 @@
+"""What PostgreSQL reads: no more for one among many, and no more for a late page than for the first."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy.dialects import postgresql
+
+from db.access import Permission, Principal
+from db.config_lists import ORDER
+from db.configs import select_configs
+from db.snapshot import STATEMENT
+
+FILL = """
+INSERT INTO organizations (id, name, created_by)
+SELECT md5('o' || n)::uuid, 'o' || n, 'x' FROM generate_series(0, 599) n;
+INSERT INTO integrations (id, name) SELECT md5('i' || n)::uuid, 'i' || n FROM generate_series(0, 599) n;
+INSERT INTO integration_mappings (integration_id, organization_id, entity_id)
+SELECT i.id, o.id, 'x' FROM organizations o, integrations i WHERE o.name = 'o77' OR i.name = 'i1';
+INSERT INTO configs (id, integration_id, organization_id, key, value, updated_by)
+SELECT gen_random_uuid(), m.integration_id, m.organization_id, 'key ' || k, '{"value": "x"}', 'x'
+FROM integration_mappings m, generate_series(1, 10) k ORDER BY m.organization_id, m.integration_id;
+INSERT INTO configs (id, integration_id, key, value, updated_by)
+SELECT gen_random_uuid(), i.id, 'key ' || k, '{"value": "default"}', 'x'
+FROM integrations i, generate_series(1, 3) k WHERE i.name = 'i1';
+ANALYZE
+"""
+
+
+@pytest.fixture
+async def filled(sql: Any) -> Any:
+    """Twelve thousand configs: one integration has half of them and one organization the other half."""
+    await sql.execute("SET session_replication_role = replica")
+    await sql.execute(FILL)
+    return sql
+
+
+async def count_buffers(sql: Any, statement: str, arguments: Sequence[object] = ()) -> int:
+    """The pages that PostgreSQL touches for a statement."""
+    explained = await sql.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *arguments)
+    plan = json.loads(explained)[0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_a_resolve_reads_its_own_rows_only(filled: Any, mode: str) -> None:
+    """The statement of a resolve goes to its rows by their place, not through all that the organization or the
+    integration has, whatever kind of plan PostgreSQL has for it."""
+    await filled.execute(f"SET plan_cache_mode = {mode}")
+    owner = await filled.fetchval("SELECT md5('o77')::uuid")
+    assert len(await filled.fetch(STATEMENT, "i1", owner)) == 13
+    assert await count_buffers(filled, STATEMENT, ["i1", owner]) <= 45
+
+
+async def test_page_1000_costs_what_page_1_costs(filled: Any) -> None:
+    """The thousandth page is found by its place: it touches hardly more pages than the first."""
+    everybody = Principal(uuid.UUID(int=0), "test", frozenset(Permission))
+
+    async def cost(after: str | None) -> int:
+        statement = ORDER.apply(select_configs(everybody), 10, after)
+        return await count_buffers(
+            filled, str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+        )
+
+    row = await filled.fetchrow("SELECT key, id FROM configs ORDER BY key, id OFFSET 9989 LIMIT 1")
+    first, late = await cost(None), await cost(ORDER.cursor(row["key"], row["id"]))
+    assert late <= first + 15

@@ -1,0 +1,52 @@
+"""How many lines one caller holds: nobody keeps all others out."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from gql import lines
+
+OTHER = "Bearer another-one"
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_OF_ONE", 3)
+    monkeypatch.setattr(lines, "MAX_STRANGERS", 4)
+
+
+async def test_one_caller_leaves_room_for_others(stage: Any) -> None:
+    """A credential that holds as many lines as it may is told to try again later, over WebSockets and events; another
+    one is served; and when a line ends there is room again."""
+    stage.tokens[OTHER] = None
+    async with AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(stage.connect()) for _ in range(3)]
+        one_more = await stack.enter_async_context(stage.connect(ready=False))
+        await one_more.send(type="connection_init", payload={"Authorization": "Bearer let-me-in"})
+        assert (await one_more.wait_closed())[0] == 1013
+        async with stage.stream("subscription { wait { number } }") as events:
+            assert events.response.status_code == 429
+        async with stage.stream("subscription { count(to: 1) { number } }", OTHER) as events:
+            assert events.response.status_code == 200
+        socket = await stack.enter_async_context(stage.connect(ready=False))
+        await socket.introduce(OTHER)
+        await held[0].connection.close()
+        async with asyncio.timeout(5):
+            while len(stage.lines) > 3:
+                await asyncio.sleep(0.01)
+        await stack.enter_async_context(stage.connect())
+
+
+async def test_strangers_leave_room_for_callers(stage: Any) -> None:
+    """WebSockets that do not say who they are hold a part of the lines only: events of known callers, and WebSockets
+    that have introduced themselves, go on."""
+    async with AsyncExitStack() as stack:
+        known = await stack.enter_async_context(stage.connect())
+        for _ in range(4):
+            await stack.enter_async_context(stage.connect(ready=False))
+        one_more = await stack.enter_async_context(stage.connect(ready=False))
+        assert (await one_more.wait_closed())[0] == 1013
+        await known.subscribe("1", "{ hello }")
+        assert (await known.receive())["payload"]["data"] == {"hello": "hello"}

@@ -1,0 +1,56 @@
+"""Both clients, as one and the same to the tests."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from strongroom import AsyncStrongroom, Change, ResolvedConfig
+
+
+class Client(Protocol):
+    """What both clients are to these tests."""
+
+    feed_age: float | None
+
+    def resolve(self, integration: str, organization_id: str) -> ResolvedConfig: ...
+    def on_change(self, callback: Callable[[Change], None]) -> Any: ...
+    def close(self) -> None: ...
+
+
+class Awaited:
+    """The asynchronous client on a loop and a thread of its own."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._client = self._run(self._make(*given, **options))
+
+    @property
+    def feed_age(self) -> float | None:
+        return self._client.feed_age
+
+    def resolve(self, integration: str, organization_id: str) -> ResolvedConfig:
+        return self._run(self._client.resolve(integration, organization_id))
+
+    def on_change(self, callback: Callable[[Change], None]) -> Any:
+        async def call(change: Change) -> None:
+            callback(change)
+
+        async def listen() -> Any:
+            return self._client.on_change(call)
+
+        return self._run(listen())
+
+    def close(self) -> None:
+        self._run(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _make(self, *given: Any, **options: Any) -> AsyncStrongroom:
+        return AsyncStrongroom(*given, **options)
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)

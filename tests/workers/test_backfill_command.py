@@ -1,0 +1,293 @@
+"""`python -m workers backfill`, as operators and their scripts use it."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from db.embedded.postgres import find_running
+from db.models import BackfillKind, BackfillStatus
+from db.organizations import create_organization
+from db.runs import cancel_backfill, pause_backfill, start_backfill
+from tests.workers.kit import plant_secrets
+from workers import backfill_command, watching
+from workers.__main__ import main
+from workers.bar import Bar
+from workers.engine import Engine
+from workers.reports import as_line, in_words
+
+ROOT = Path(__file__).resolve().parents[2]
+SEAL = BackfillKind.SEAL
+
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+def settings(database_url: str, root_keys: str, tmp_path: Path) -> dict[str, str]:
+    return {"DATABASE_URL": database_url, "STRONGROOM_ROOT_KEYS": root_keys, "STRONGROOM_HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def run(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process, deaf to signals: exit code, standard output and error."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(backfill_command, "_heed_signals", asyncio.Event)
+
+    async def command(*arguments: str) -> tuple[int, str, str]:
+        def call() -> int:
+            try:
+                return main(["backfill", *arguments])
+            except SystemExit as end:
+                return int(str(end.code))
+
+        code = await asyncio.to_thread(call)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return command
+
+
+async def test_start_and_steer(run: Run, sql: Any) -> None:
+    """A run is started with its settings, paused, resumed and cancelled, named or not; each is on record."""
+    code, out, err = await run("start", "--kind", "verify", "--dry-run", "--batch-size", "7", "--json")
+    started = json.loads(out)
+    assert (code, err, started["kind"], started["status"], started["dryRun"]) == (0, "", "VERIFY", "ENQUEUED", True)
+    settings = await sql.fetchrow("SELECT batch_size, max_rows_per_second, started_by FROM backfill_runs")
+    assert tuple(settings) == (7, None, "command line")
+    for step, status, named in (
+        ("pause", "PAUSED", True),
+        ("resume", "ENQUEUED", False),
+        ("pause", "PAUSED", False),
+        ("cancel", "CANCELLED", False),
+    ):
+        code, out, _ = await run(step, *([started["id"]] if named else []), "--json")
+        assert (code, json.loads(out)["status"]) == (0, status)
+    code, out, _ = await run("start", "--max-rows-per-second", "9")
+    assert code == 0
+    assert ": ENQUEUED, 0 of 0 rows; 0 changed, 0 skipped, 0 quarantined\n" in out
+    code, out, _ = await run("list", "--json")
+    assert [found["kind"] for found in json.loads(out)["runs"]] == ["SEAL", "VERIFY"]
+    code, out, _ = await run("list", "--first", "1")
+    assert (code, out.count("\n"), out.startswith("SEAL")) == (0, 1, True)
+    deeds = await sql.fetch("SELECT action, actor, token_id FROM audit_log ORDER BY sequence")
+    assert {(deed["actor"], deed["token_id"]) for deed in deeds} == {("command line", None)}
+    assert [deed["action"] for deed in deeds] == [
+        "backfill.start",
+        "backfill.pause",
+        "backfill.resume",
+        "backfill.pause",
+        "backfill.cancel",
+        "backfill.finish",
+        "backfill.start",
+    ]
+
+
+async def test_a_rotation_of_one_organization(run: Run, transact: Any) -> None:
+    """--organization, as often as one likes, and --global limit a ROTATE; the run says so."""
+    ids = [str((await transact(lambda t, n=name: create_organization(t, None, n))).id) for name in "AB"]
+    named = [part for id in [*ids, ids[0]] for part in ("--organization", id)]
+    code, out, _ = await run("start", "--kind", "ROTATE", *named, "--global", "--json")
+    told = json.loads(out)
+    assert (code, told["organizationIds"], told["includeGlobal"]) == (0, ids, True)
+
+
+async def test_the_certificate_is_told(run: Run, engine: Engine, transact: Any, sql: Any) -> None:
+    """A VERIFY that has succeeded tells what it proved, in the list too."""
+    started = await transact(lambda t: start_backfill(t, BackfillKind.VERIFY))
+    while await engine.work(started.id):
+        pass
+    code, out, _ = await run("list", "--json")
+    assert (code, json.loads(out)["runs"][0]["certificate"]["secretsOpened"]) == (0, 0)
+    code, out, _ = await run("watch")
+    assert (code, "0 secrets and 0 earlier ones opened; the door is shut" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["start", "--batch-size", "0"], "batchSize: must be between 1 and 10,000"),
+        (["start", "--max-rows-per-second", "9999999"], "maxRowsPerSecond: must be between 1 and 1,000,000"),
+        (["start", "--batch-size", "many"], "invalid int value"),
+        (["start", "--kind", "SHRED"], "invalid choice"),
+        (["start", "--organization", str(uuid.UUID(int=1))], "organizationIds: is for ROTATE only"),
+        (["start", "--global"], "includeGlobal: is for ROTATE only"),
+        (["pause", "no id"], "invalid UUID value"),
+        (["watch", "no id"], "invalid UUID value"),
+        (["resume", str(uuid.UUID(int=1))], "backfill run not found"),
+        (["watch", str(uuid.UUID(int=1))], "backfill run not found"),
+        (["pause"], "active backfill run not found"),
+        (["watch", "--follow", str(uuid.UUID(int=1))], "--follow goes with no run"),
+        (["watch"], "backfill run not found"),
+        (["list", "--first", "0"], "first: must be between 1 and 200"),
+        ([], "required: step"),
+        (["begin"], "invalid choice"),
+    ],
+)
+async def test_bad_input(run: Run, sql: Any, arguments: list[str], told: str) -> None:
+    """What there is not, or is out of range: exit code 2, in words, and nothing is started."""
+    code, out, err = await run(*arguments)
+    assert (code, out) == (2, "")
+    assert told in err
+    assert await sql.fetchval("SELECT count(*) FROM backfill_runs") == 0
+
+
+async def test_conflicts(run: Run, transact: Any) -> None:
+    """A run in the way and an illegal move: exit code 3, saying which state the run is in; with --json as JSON, too."""
+    first = await transact(lambda t: start_backfill(t, SEAL))
+    code, out, err = await run("start", "--kind", "VERIFY", "--json")
+    assert (code, err) == (3, f"strongroom: a run of another kind is in the way: SEAL {first.id} is enqueued\n")
+    refused = json.loads(out)["error"]
+    assert refused["code"] == "CONFLICT"
+    assert (refused["runId"], refused["kind"], refused["status"]) == (str(first.id), "SEAL", "ENQUEUED")
+    code, out, err = await run("resume")
+    assert (code, out, err) == (3, "", "strongroom: cannot resume a run that is enqueued\n")
+    await transact(lambda t: cancel_backfill(t, first.id))
+    code, _, err = await run("resume", str(first.id))
+    assert (code, err) == (3, "strongroom: cannot resume a run that is cancelled\n")
+
+
+async def test_settings_in_the_way(run: Run, monkeypatch: pytest.MonkeyPatch, sql: Any) -> None:
+    """No database, none that answers, one of another revision, another keyring: exit code 1, one line, no secret."""
+    faults = [
+        ("DATABASE_URL", None, "DATABASE_URL is not set, and no embedded PostgreSQL runs"),
+        ("DATABASE_URL", "postgresql://u:s3cret@127.0.0.1:1/x", "PostgreSQL does not let us in"),
+        ("STRONGROOM_ROOT_KEYS", "s3cret", "STRONGROOM_ROOT_KEYS"),
+    ]
+    for name, value, told in faults:
+        with monkeypatch.context() as patch:
+            patch.delenv(name) if value is None else patch.setenv(name, value)
+            code, out, err = await run("list")
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert told in err
+        assert "s3cret" not in err
+    await sql.execute("UPDATE strongroom_version SET version_num = '0001'")
+    code, _, err = await run("start")
+    assert (code, err) == (
+        1,
+        "strongroom: the database is not at this software's revision: run python -m db upgrade\n",
+    )
+
+
+async def test_the_embedded_database_is_found(run: Run, servers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without DATABASE_URL the command works on the PostgreSQL that runs in the home."""
+    home = Path(servers.database_url.partition("?host=")[2]).parent.parent
+    assert find_running(home) is not None
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("STRONGROOM_HOME", str(home))
+    code, _, err = await run("list")
+    assert (code, "is not at this software's revision" in err) == (1, True)
+
+
+async def test_watching_to_the_end(run: Run, engine: Engine, sql: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`start --watch` tells a run until it has succeeded, which is exit code 0; with --json one object a line."""
+    monkeypatch.setattr(watching, "INTERVAL", 0.02)
+    await plant_secrets(sql, 300)
+    watched = asyncio.ensure_future(run("start", "--watch", "--json", "--batch-size", "10"))
+    await work_on_whatever_is_there(engine, sql)
+    code, out, err = await watched
+    looks = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert {look["id"] for look in looks} == {str(await sql.fetchval("SELECT id FROM backfill_runs"))}
+    assert len(looks) > 3
+    assert [look["processed"] for look in looks] == sorted(look["processed"] for look in looks)
+    assert (looks[-1]["status"], looks[-1]["changed"], looks[-1]["total"]) == ("SUCCEEDED", 300, 300)
+    code, out, _ = await run("watch")
+    assert (code, out.count("\n"), "SUCCEEDED, 300 of 300 rows" in out) == (0, 1, True)
+
+
+async def work_on_whatever_is_there(engine: Engine, sql: Any) -> None:
+    async with asyncio.timeout(30):
+        while (id := await sql.fetchval("SELECT id FROM backfill_runs ORDER BY created_at DESC LIMIT 1")) is None:
+            await asyncio.sleep(0.02)
+    while await engine.work(uuid.UUID(str(id))):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("steps", "code"), [(["running", "failed"], 4), (["cancelling", "cancelled"], 5), (["running", "succeeded"], 0)]
+)
+async def test_exit_codes_of_ends(run: Run, transact: Any, sql: Any, steps: list[str], code: int) -> None:
+    """Watching tells by its exit code how the run ended."""
+    started = await transact(lambda t: start_backfill(t, SEAL))
+    for step in steps:
+        await sql.execute("UPDATE backfill_runs SET status = $1, error = 'why'", step)
+    found, out, _ = await run("watch", str(started.id))
+    assert found == code
+    assert "error: why" in out
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["watch"], 6), (["watch", "--follow"], 0)])
+async def test_signals_end_watching(
+    settings: dict[str, str], transact: Any, see: Any, tmp_path: Path, arguments: list[str], code: int
+) -> None:
+    """SIGTERM ends watching with a code that says that the run is not over, and following with 0; the run stays."""
+    started = await transact(lambda t: start_backfill(t, SEAL))
+    await transact(lambda t: pause_backfill(t, started.id))
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        command = [sys.executable, "-m", "workers", "backfill", *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=file, stderr=file)
+    try:
+        async with asyncio.timeout(30):
+            while b"PAUSED" not in output.read_bytes():
+                await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 10) == code
+    finally:
+        process.kill()
+        process.wait()
+    assert b"Traceback" not in output.read_bytes()
+    assert (await see(started.id)).status is BackfillStatus.PAUSED
+
+
+async def test_the_bar(transact: Any, see: Any) -> None:
+    """In a terminal a run is a bar with its rate and the time left; its throttle and its end are lines."""
+    row = await see((await transact(lambda t: start_backfill(t, SEAL))).id)
+    terminal = io.StringIO()
+    bar = Bar(Console(file=terminal, force_terminal=True, width=120, color_system=None))
+    bar.tell(row)
+    running = replace(row, status=BackfillStatus.RUNNING, total=2_000, processed=500, rows_per_second=25.0)
+    bar.tell(replace(running, seconds_left=60, throttled_by="a replica [lags]"))
+    bar.tell(replace(running, status=BackfillStatus.FAILED, error="every row raised [bold]"))
+    bar.close()
+    shown = terminal.getvalue()
+    for told in (
+        "SEAL enqueued",
+        "SEAL running",
+        "500 of 2,000 rows",
+        "25/s",
+        "1 min 0 s left",
+        "holding back: a replica [lags]",
+        "FAILED",
+        "every row raised [bold]",
+    ):
+        assert told in shown
+
+
+async def test_a_line_tells_everything(transact: Any) -> None:
+    """A plain line has counts, rate, time left, throttle and error, and says a dry run for one."""
+    row = await transact(lambda t: start_backfill(t, SEAL, dry_run=True))
+    row = replace(row, status=BackfillStatus.RUNNING, total=2_000, processed=1_500, changed=1_000, skipped=499)
+    row = replace(row, quarantined=1, rows_per_second=50.0, seconds_left=10, throttled_by="why", error="what")
+    assert as_line(row) == (
+        f"SEAL {row.id} (dry run): RUNNING, 1,500 of 2,000 rows; 1,000 changed, 499 skipped, 1 quarantined; "
+        "50 rows/s; about 10 s left; holding back: why; error: what"
+    )
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0, "0 s"), (59, "59 s"), (190, "3 min 10 s"), (7_500, "2 h 5 min")])
+def test_times_in_words(seconds: int, words: str) -> None:
+    """Times have two places at most."""
+    assert in_words(seconds) == words

@@ -1,0 +1,41 @@
+"""Pace: how batches grow and shrink."""
+
+import uuid
+
+import pytest
+
+from db.models import BackfillKind, BackfillStatus
+from workers.pacing import Pace
+from workers.tasks import Run
+
+SEAL = BackfillKind.SEAL
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "rate", "sizes"),
+    [
+        (None, None, [200, 400, 800, 1_600, 3_200, 400, 50]),
+        (10_000, None, [10_000] * 7),
+        (None, 200, [50, 50, 50, 50, 50, 10, 10]),
+        (None, 1, [1] * 7),
+    ],
+)
+def test_batches_grow_while_they_are_quick(batch_size, rate, sizes):
+    """Unless set, a batch doubles while it is quick and shrinks at once when it is slow; a rate bounds it."""
+    pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, batch_size, rate, True, "somebody", None))
+    found = []
+    for seconds in (0.001, 0.001, 0.001, 0.001, 1, 1, 1):
+        found.append(pace.size)
+        pace.succeed(seconds, pace.size)
+    assert found == sizes
+
+
+def test_batches_do_not_shrink_for_a_server_whose_every_answer_is_slow():
+    """What a batch of no rows takes is not the rows' fault: they get half of the time, and no ever smaller batches."""
+    pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, None, None, True, "somebody", None))
+    for _ in range(20):
+        pace.succeed(0.3 + pace.size * 0.0001, pace.size, overhead=0.3)
+    assert pace.size == pytest.approx(400, rel=0.05)
+    for _ in range(20):
+        pace.succeed(0.01 + pace.size * 0.001, pace.size, overhead=0.01)
+    assert pace.size == pytest.approx(70, rel=0.05)

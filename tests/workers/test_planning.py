@@ -1,0 +1,103 @@
+"""Planning: runs are cut into slices in steps, and rows are picked in an index's order."""
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import text
+
+from db.models import BackfillKind, BackfillStatus
+from db.runs import start_backfill
+from tests.workers.kit import assert_sealed_once, plant_secrets
+from workers.engine import Engine
+from workers.seal import Seal
+from workers.slices import in_index_order
+from workers.tasks import Run
+
+SEAL = BackfillKind.SEAL
+
+
+async def test_planning_goes_on_where_it_stopped(small_slices, transact, see, sql, database, vault):
+    """A plan that takes longer than a shift is cut in several jobs, each re-enqueued, and once prepared is enough."""
+
+    class Prepared(Seal):
+        times = 0
+
+        async def prepare(self, database: Any, vault: Any, run: Run) -> None:
+            self.times += 1
+
+    await plant_secrets(sql, 450)
+    run = await transact(lambda t: start_backfill(t, SEAL, batch_size=30))
+    task = Prepared()
+    engine = Engine(database, vault, {SEAL: task}, shift=0)
+    totals = []
+    while not await sql.fetchval("SELECT planned FROM backfill_runs"):
+        assert await engine.work(run.id) is True
+        totals.append((await see(run.id)).total)
+    assert (totals, task.times) == ([100, 200, 300, 400, 450], 1)
+    slices = await sql.fetch("SELECT lower, upper, total FROM backfill_slices ORDER BY number")
+    assert [row["lower"] for row in slices] == [None, *(row["upper"] for row in slices[:-1])]
+    assert [row["total"] for row in slices] == [100, 100, 100, 100, 50]
+    assert slices[-1]["upper"] is None
+    for _ in range(200):
+        if not await engine.work(run.id):
+            break
+    assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
+    await assert_sealed_once(database, vault, 450)
+
+
+async def test_two_workers_plan_at_once(small_slices, transact, sql, database, vault, see):
+    """Of two workers that find a run without a plan one makes it; the other leaves it to that one."""
+    await plant_secrets(sql, 250)
+    run = await transact(lambda t: start_backfill(t, SEAL))
+    engines = [Engine(database, vault) for _ in range(3)]
+    await asyncio.gather(*(engine.work(run.id) for engine in engines))
+    while await engines[0].work(run.id):
+        pass
+    assert await sql.fetchval("SELECT count(*) FROM backfill_slices WHERE source = 'configs'") == 3
+    assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
+
+
+async def test_rows_that_come_while_a_run_is_planned_are_done(small_slices, transact, sql, database, vault, see):
+    """The last slice is open at its end: what is written after the plan belongs to it."""
+    await plant_secrets(sql, 150)
+    run = await transact(lambda t: start_backfill(t, SEAL))
+    engine = Engine(database, vault, shift=0)
+    await engine.work(run.id)
+    await plant_more(sql, 7)
+    while await engine.work(run.id):
+        pass
+    assert (await see(run.id)).processed == 157
+    await assert_sealed_once(database, vault, 157)
+
+
+async def plant_more(sql: Any, count: int) -> None:
+    """Rows whose ids come after all others."""
+    await sql.execute(
+        """
+        INSERT INTO configs (id, key, value, config_type, updated_by)
+        SELECT id, 'more' || id, jsonb_build_object('value', id::text), 'secret', 'test'
+        FROM (
+            SELECT ('ffffffff-ffff-4fff-bfff-' || lpad(g::text, 12, '0'))::uuid AS id FROM generate_series(1, $1::int) g
+        ) AS ids
+        """,
+        count,
+    )
+
+
+async def test_rows_are_picked_in_an_index_s_order(sql, database):
+    """Without statistics a plan neither sorts nor bitmaps what is left of the table; the task's own work may sort."""
+    await sql.execute("SET session_replication_role = replica")
+    await plant_more(sql, 20_000)
+
+    async def explain(session: Any) -> tuple[str, str]:
+        statement = (
+            "EXPLAIN SELECT id FROM configs WHERE id > '00000000-0000-4000-8000-000000000000' ORDER BY id LIMIT 9000"
+        )
+        async with in_index_order(session):
+            within = await session.rows(text(statement))
+        return str(within), await session.scalar(text("SHOW enable_sort"))
+
+    plan, after = await database.write(explain)
+    assert "Sort" not in plan
+    assert "Index Only Scan using configs_pkey" in plan
+    assert after == "on"
