@@ -64,7 +64,8 @@ def _shape(principal: Principal, wanted: Filter) -> tuple[tuple[Any, ...], dict[
         "integration": wanted.integration_id,
         "text": f"%{_escape(wanted.key_contains or '')}%",
     }
-    return (principal.organization_ids, principal.integration_ids, wanted.scope, wanted.type, wanted.standalone, *given), values
+    limits = principal.organization_ids, principal.integration_ids
+    return (*limits, wanted.scope, wanted.type, wanted.standalone, *given), values
 
 
 def _select_listed(

@@ -24,7 +24,7 @@ def test_lists_are_masked(cli: Callable[..., Any], place: Any) -> None:
 def test_revealing_is_on_record_with_its_reason(
     cli: Callable[..., Any], place: Any, make_token: Callable[..., str]
 ) -> None:
-    """--reveal shows secrets to who may, and the log says who, what and why; without config:reveal it is exit code 4."""
+    """--reveal shows secrets to who may, and the log says what and why; without config:reveal it is exit code 4."""
     where = ("-i", place.name, "-o", place.organization)
     assert cli("config", "get", "api_key", *where).out == "[SECRET]\n"
     assert cli("config", "get", "api_key", *where, "--reveal", "--reason", "ticket 7 – ü").out == f"{SECRET}\n"
@@ -61,7 +61,7 @@ def test_setting_and_removing(place_of: str, cli: Callable[..., Any], place: Any
 
 
 def test_types(cli: Callable[..., Any], place: Any) -> None:
-    """The schema says what a value is; of a standalone config --type does, and then what is there; first of all SECRET."""
+    """The schema says what a value is; of a standalone config --type does, else what is there, else SECRET."""
     cli("config", "set", "port", "-i", place.name, stdin="8080")
     assert cli("config", "get", "port", "-i", place.name).out == "8080\n"
     cli("config", "set", "extra", "-i", place.name, stdin='{"a": [1]}')

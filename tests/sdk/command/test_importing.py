@@ -3,14 +3,16 @@
 import json
 import stat
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import pyrage
 import pytest
 
 from strongroom.command.formats import Format, write_lines
 from strongroom.command.reading import FileFormat, read_items
+
+pyrage: Any = import_module("pyrage")  # its types name nothing
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 

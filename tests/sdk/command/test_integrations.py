@@ -27,7 +27,9 @@ connectionSpecification:
     token: {type: string, writeOnly: true, order: 1}
     password: {type: [string, "null"], format: password, order: 2, default: planted}
     key: {$ref: "#/definitions/hidden", order: 3}
-    login: {type: object, oneOf: [{properties: {secret: {type: string, airbyte_secret: true}}}, {type: object}], order: 4}
+    login:
+      oneOf: [{properties: {secret: {type: string, airbyte_secret: true}}}, {type: object}]
+      order: 4
     port: {type: integer, minimum: 1, order: 5}
     debug: {type: boolean, order: 6}
     region: {enum: [eu, us, no], order: 7}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, Optional
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from strongroom.api import BackfillKind, StartBackfillInput
 from strongroom.api.backfill_progress import BackfillProgressBackfillRun
@@ -137,14 +138,21 @@ def _watch(client: Strongroom, id: str, *, as_json: bool) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("waiting for a worker", total=None)
-            run = _follow(client, id, lambda run: _show(progress, task, run))
+
+            def show(run: BackfillProgressBackfillRun) -> None:
+                text = f"{run.kind.value} {run.status.value.lower()}"
+                progress.update(task, description=text, total=run.total or None, completed=run.processed)
+
+            run = _follow(client, id, show)
         say(_summarise(run))
     if run.status is not BackfillStatus.SUCCEEDED:
         told = f": {clean(run.error)}" if run.error else ""
         raise Failure(f"the run {run.status.value.lower()}{told}", code=RUN_FAILED)
 
 
-def _follow(client: Strongroom, id: str, tell: Any) -> BackfillProgressBackfillRun:
+def _follow(
+    client: Strongroom, id: str, tell: Callable[[BackfillProgressBackfillRun], None]
+) -> BackfillProgressBackfillRun:
     last: BackfillProgressBackfillRun | None = None
     while True:
         run = client.api.backfill_progress(id).backfill_run
@@ -156,11 +164,6 @@ def _follow(client: Strongroom, id: str, tell: Any) -> BackfillProgressBackfillR
         if run.status in OVER:
             return run
         time.sleep(SECONDS)
-
-
-def _show(progress: Progress, task: TaskID, run: BackfillProgressBackfillRun) -> None:
-    text = f"{run.kind.value} {run.status.value.lower()}"
-    progress.update(task, description=text, total=run.total or None, completed=run.processed)
 
 
 def _summarise(run: BackfillProgressBackfillRun) -> str:

@@ -54,13 +54,16 @@ def read_document(text: str) -> Found:
     faults: list[Fault] = []
     for number, entry in enumerate(cast("list[Any]", head["configs"]), 1):
         one = _read_entry(entry, number, {item.key for item in items})
-        (items if isinstance(one, Item) else faults).append(one)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - each in its own
+        if isinstance(one, Item):
+            items.append(one)
+        else:
+            faults.append(one)
     return items, faults
 
 
 def _read_entry(entry: Any, number: int, seen: set[str]) -> Item | Fault:
     given = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
-    key, kind = given.get("key"), given.get("type")
+    key, kind = given.get("key"), str(given.get("type"))
     if not given.keys() <= _ENTRY or not isinstance(key, str) or kind not in ConfigType.__members__:
         return Fault(number, "is no config of an export")
     if given.get("masked"):

@@ -23,7 +23,7 @@ def read_properties(
     schema: Mapping[str, Any], name: str, problems: list[str], notes: list[str]
 ) -> list[ConfigFieldInput]:
     """The fields of an object's schema, in `order` where that is given; faults and what is left out are told."""
-    listed = schema.get("required") or []
+    listed: Any = schema.get("required")
     required: set[str] = set(cast("list[str]", listed)) if isinstance(listed, list) else set()
     properties = cast("dict[str, Any]", schema["properties"])
     lacking = sorted(required - properties.keys())

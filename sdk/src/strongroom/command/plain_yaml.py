@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import yaml
 
-
 SIZE, DEPTH = 200_000, 100
 """Values that a text may stand for, and levels: a page of aliases may stand for more than there is memory."""
 
@@ -30,6 +29,7 @@ class PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_Plain: Any = PlainLoader  # its methods have no types
 # YAML 1.2's core schema: `no` and `on` are texts, and so are 1:30 and 012.
 PlainLoader.yaml_implicit_resolvers = {}
 for _name, _pattern, _first in (
@@ -38,9 +38,9 @@ for _name, _pattern, _first in (
     ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|-?\.[0-9]+(?:[eE][-+]?[0-9]+)?", "-.0123456789"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
 ):
-    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(rf"^(?:{_pattern})$"), list(_first))
+    _Plain.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(rf"^(?:{_pattern})$"), list(_first))
 for _name in ("timestamp", "binary", "set", "omap", "pairs"):
-    PlainLoader.add_constructor(f"tag:yaml.org,2002:{_name}", PlainLoader.construct_undefined)
+    _Plain.add_constructor(f"tag:yaml.org,2002:{_name}", _Plain.construct_undefined)
 
 
 def read_yaml(text: str) -> Any:

@@ -168,7 +168,7 @@ def _read_csv(text: str) -> Iterator[Item | Fault]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
-        titles = [title.strip().lower() for title in next(reader, [])]
+        titles = [title.strip().lower() for title in next(reader, list[str]())]
         if not {"key", "value"} <= set(titles) <= CSV_COLUMNS or len(titles) != len(set(titles)):
             yield Fault(1, "must be the header: key,value or key,value,type")
             return

@@ -34,20 +34,20 @@ class Wanted:
     name: str
     description: str | None
     fields: Sequence[ConfigFieldInput]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
 
 
 def read_schemas(text: str, name: str | None = None) -> list[Wanted]:
     """The integrations of a file; `name` for one that does not name itself. Raises Failure with every problem."""
     try:
-        told = read_yaml(text)
+        told: Any = read_yaml(text)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         why = getattr(error, "problem", None) or (str(error) if where is None else "")
         raise Failure(f"the file is neither YAML nor JSON{line}: {clean(why)}") from None
-    several = told.get("integrations") if isinstance(told, dict) else told
-    entries = cast("list[Any]", several) if isinstance(several, list) else [told]
+    several: Any = cast("dict[str, Any]", told).get("integrations") if isinstance(told, dict) else told
+    entries: list[Any] = cast("list[Any]", several) if isinstance(several, list) else [told]
     if name and len(entries) > 1:
         raise Failure("--name is for a file with one integration")
     problems: list[str] = []

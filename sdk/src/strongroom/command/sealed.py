@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from strongroom.command.asking import read_text
@@ -65,9 +65,9 @@ def make_identity(file: str) -> str:
     return recipient
 
 
-def _find_age() -> ModuleType:
+def _find_age() -> Any:
+    """pyrage, which has no types and is an extra that few need."""
     try:
-        import pyrage  # noqa: PLC0415 - an extra that few need
+        return import_module("pyrage")
     except ImportError:
         raise Failure("sealed files need pyrage: pip install 'strongroom[sealed]'", code=USAGE) from None
-    return pyrage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Optional, TypeVar
@@ -47,7 +47,7 @@ chosen = Chosen()
 
 
 @contextmanager
-def connect(reason: str | None = None) -> Iterator[Strongroom]:
+def connect(reason: str | None = None) -> Generator[Strongroom, None, None]:
     """A client of the service that was chosen."""
     profile = find_profile(chosen.profile)
     with Strongroom(profile.url, token=profile.token, timeout=60.0) as client:
