@@ -17,7 +17,7 @@ from strongroom.api.enums import BackfillStatus
 from strongroom.command.failures import RUN_FAILED, Failure
 from strongroom.command.output import clean, note, say, show_json, show_line, show_table
 from strongroom.command.session import Json, Reason, connect
-from strongroom.errors import NotFound
+from strongroom.errors import NotFound, Unavailable
 from strongroom.synchronous import Strongroom
 
 app = typer.Typer(no_args_is_help=True, help="Start, watch and steer backfills.")
@@ -155,7 +155,13 @@ def _follow(
 ) -> BackfillProgressBackfillRun:
     last: BackfillProgressBackfillRun | None = None
     while True:
-        run = client.api.backfill_progress(id).backfill_run
+        try:
+            run = client.api.backfill_progress(id).backfill_run
+        except Unavailable as error:
+            # The run goes on, and so does the watching.
+            note(f"{error.message}; trying again")
+            time.sleep(4 * SECONDS)
+            continue
         if run is None:
             raise NotFound("run not found")
         if run != last:

@@ -38,7 +38,7 @@ def is_document(text: str) -> bool:
 
 
 def read_document(text: str) -> Found:
-    """What a document holds; a fault's line is the number of its entry. Raises Failure for what is no such document."""
+    """What a document holds; a fault has the number of its entry. Raises Failure for what is no such document."""
     try:
         told = json.loads(text)
     except (ValueError, RecursionError):
@@ -65,10 +65,10 @@ def _read_entry(entry: Any, number: int, seen: set[str]) -> Item | Fault:
     given = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
     key, kind = given.get("key"), str(given.get("type"))
     if not given.keys() <= _ENTRY or not isinstance(key, str) or kind not in ConfigType.__members__:
-        return Fault(number, "is no config of an export")
+        return Fault(number, "is no config of an export", None, "entry")
     if given.get("masked"):
-        return Fault(number, "is masked: the value itself is not in the file", key)
+        return Fault(number, "is masked: the value itself is not in the file", key, "entry")
     if key in seen:
-        return Fault(number, "its key is there already", key)
-    item = Item(number, key, given.get("value"), ConfigType[kind])
+        return Fault(number, "its key is there already", key, "entry")
+    item = Item(number, key, given.get("value"), ConfigType[kind], "entry")
     return judge(item) or item

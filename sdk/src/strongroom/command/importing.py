@@ -157,14 +157,15 @@ def _place(problem: Problem, items: Sequence[Item]) -> Fault | None:
         elif step == "config" and rest:
             item = next((one for one in items if one.key == rest[0]), None)
         if item is not None:
-            return Fault(item.line, problem.message, item.key)
+            return Fault(item.line, problem.message, item.key, item.unit)
     return None
 
 
 def _lines(faults: Sequence[Fault]) -> list[str]:
     ordered = sorted(faults, key=lambda fault: fault.line)
     return [
-        f"line {fault.line}: {f'{clean(fault.key)} ' if fault.key else ''}{clean(fault.message)}" for fault in ordered
+        f"{fault.unit} {fault.line}: {f'{clean(fault.key)} ' if fault.key else ''}{clean(fault.message)}"
+        for fault in ordered
     ]
 
 

@@ -34,12 +34,13 @@ class FileFormat(str, Enum):
 
 @dataclass(frozen=True)
 class Item:
-    """A value of a file. Its repr has no value."""
+    """A value of a file, and where it is: in which line, or entry. Its repr has no value."""
 
     line: int
     key: str
     value: Any = field(repr=False)
     type: ConfigType | None = None
+    unit: str = "line"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Fault:
     line: int
     message: str
     key: str | None = None
+    unit: str = "line"
 
 
 Found = tuple[list[Item], list[Fault]]
@@ -88,16 +90,20 @@ def read_items(text: str, format: FileFormat) -> Found:
 def judge(item: Item) -> Fault | None:
     """Why a value cannot be imported, or None."""
     if not item.key.strip():
-        return Fault(item.line, "has no key")
+        return Fault(item.line, "has no key", None, item.unit)
     if item.value is None or item.value == "":
-        return Fault(item.line, "has no value", item.key)
+        return _fault(item, "has no value")
     if item.value == MASK:
-        return Fault(item.line, "is masked: the value itself is not in the file", item.key)
+        return _fault(item, "is masked: the value itself is not in the file")
     try:
         json.dumps(item.value, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError):
-        return Fault(item.line, "is no JSON value", item.key)
+        return _fault(item, "is no JSON value")
     return None
+
+
+def _fault(item: Item, message: str) -> Fault:
+    return Fault(item.line, message, item.key, item.unit)
 
 
 def _read_dotenv(text: str) -> Iterator[Item | Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,11 +62,26 @@ def _compare_one(old: Field, new: ConfigFieldInput) -> list[Step]:
         steps.append(Step("~", text, destroys=True))
     for name in ("required", "default", "options", "description"):
         was, is_now = getattr(old, name), getattr(new, name)
-        if (was or None) != (is_now or None) or (
-            isinstance(was, bool) is not isinstance(is_now, bool) and name == "default"
-        ):
+        same = _is_same_default(was, is_now) if name == "default" else (was or None) == (is_now or None)
+        if not same:
             steps.append(Step("~", f"{key}: {name} {_show(was)} becomes {_show(is_now)}"))
     return steps
+
+
+def _is_same_default(was: Any, is_now: Any) -> bool:
+    """Whether the service keeps the one where the other is given: it reads 5 in "5", and "" is none."""
+    if _spell(was) == _spell(is_now):
+        return True
+    if isinstance(is_now, float) and is_now.is_integer():
+        return _spell(was) == _spell(int(is_now))
+    try:
+        return isinstance(is_now, str) and not isinstance(was, str) and _spell(was) == _spell(json.loads(is_now))
+    except ValueError:
+        return False
+
+
+def _spell(value: Any) -> str:
+    return json.dumps(None if value == "" else value, sort_keys=True)
 
 
 def _type(one: Field | ConfigFieldInput) -> str:

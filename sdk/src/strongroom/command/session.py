@@ -77,6 +77,7 @@ def find_integration(client: Strongroom, name: str) -> IntegrationIntegration:
 
 def find_mapping(client: Strongroom, integration_id: str, organization: str | None) -> MappingsMappingsEdgesNode | None:
     """The mapping of an organization to an integration; of None, the fallback. None if there is none."""
+    organization = organization and organization.lower()
     given = {"integration_id": integration_id} | ({"organization_id": organization} if organization else {})
     found: Iterator[MappingsMappingsEdgesNode] = walk(
         lambda after: client.api.mappings(**given, first=PAGE, after=after).mappings
