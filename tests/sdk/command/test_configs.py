@@ -5,8 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 SECRET = "hunter2-hunter2"
 
 
@@ -39,15 +37,15 @@ def test_revealing_is_on_record_with_its_reason(
     assert len(refused.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("place_of", ["default", "override", "standalone", "global"])
-def test_setting_and_removing(place_of: str, cli: Callable[..., Any], place: Any) -> None:
+def test_setting_and_removing(cli: Callable[..., Any], place: Any) -> None:
     """A value is written from standard input and from a file, and removed, in each of the four places."""
-    where = {
-        "default": ("-i", place.name),
-        "override": ("-i", place.name, "-o", place.organization),
-        "standalone": ("-o", place.organization),
-        "global": ("--global",),
-    }[place_of]
+    organization = ("-o", place.organization)
+    for where in (("-i", place.name), ("-i", place.name, *organization), organization, ("--global",)):
+        set_and_remove(cli, *where)
+
+
+def set_and_remove(cli: Callable[..., Any], *where: str) -> None:
+    """Writes one key in a place twice over, and removes it."""
     for value in ("planted one", "two\nlines"):
         cli("config", "set", "api_key", *where, stdin=f"{value}\n" if "\n" not in value else value)
         assert cli("config", "get", "api_key", *where).out == "[SECRET]\n"

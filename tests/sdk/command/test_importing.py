@@ -36,11 +36,12 @@ def revealed(cli: Callable[..., Any], *where: str) -> dict[str, Any]:
     return {one["key"]: one["value"] for one in json.loads(cli("config", "list", *where, "--reveal", "--json").out)}
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_every_format_into_defaults_and_overrides(name: str, cli: Callable[..., Any], place: Any) -> None:
+def test_every_format_into_defaults_and_overrides(cli: Callable[..., Any], place: Any) -> None:
     """What a file holds is there afterwards, with the schema's types, in one event of the log; no value is printed."""
-    Path(name).write_text(FILES[name])
-    for where in (("-i", place.name), ("-i", place.name, "-o", place.organization)):
+    places = (("-i", place.name), ("-i", place.name, "-o", place.organization))
+    for name, where in zip(FILES, (*places, *places), strict=True):
+        Path(name).write_text(FILES[name])
+        cli("config", "set", "url", *where, stdin="https://before.example.com")
         planned = json.loads(cli("import", name, *where, "--dry-run", "--json").out)
         assert (sorted(planned["imported"]), planned["dryRun"]) == (sorted(WANTED), True)
         assert revealed(cli, *where) != WANTED
@@ -50,7 +51,7 @@ def test_every_format_into_defaults_and_overrides(name: str, cli: Callable[..., 
         assert revealed(cli, *where) == WANTED
     events = [json.loads(line) for line in cli("audit", "tail", "--json").out.splitlines()]
     written = [event for event in events if event["action"] in ("config.write", "mapping.update")]
-    assert sum(set(event["keys"] or ()) == set(WANTED) for event in written) == 2
+    assert sum(set(event["keys"] or ()) == set(WANTED) for event in written) == 4
 
 
 @pytest.mark.parametrize(
