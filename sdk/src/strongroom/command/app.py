@@ -6,7 +6,8 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, Optional
+from functools import cache
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -64,6 +65,11 @@ app.command()(export)
 app.command()(identity)
 
 
+@cache
+def _make_command() -> Any:
+    return typer.main.get_command(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and end with its exit code."""
     sys.exit(call(arguments))
@@ -72,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def call(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one for each way to end
     """Run a command; its exit code. Whatever goes wrong is told in a line, without a value of any variable."""
     try:
-        return int(app(args=arguments, standalone_mode=False) or 0)
+        return int(_make_command()(args=arguments, standalone_mode=False) or 0)
     except Failure as failure:
         _complain(failure.message, *failure.lines)
         return failure.code
