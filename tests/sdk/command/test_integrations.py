@@ -131,6 +131,8 @@ def test_what_takes_values_away_is_asked_about(cli: Callable[..., Any]) -> None:
         "  ~ c: secret becomes string; its values are converted and are in the clear from then on",
     ]
     assert "--yes" in cli("integration", "apply", "-", stdin=changed, code=12).err
+    for one in (("a:string", "c:secret", "d:int"), ("a:secret", "b:string", "c:secret", "d:int")):
+        cli("integration", "apply", "-", stdin=fields(*one), code=12)
     before = json.loads(cli("integration", "show", "acme", "--json").out)
     assert [one["type"] for one in before["configSchema"]] == ["STRING", "STRING", "SECRET", "INT"]
     done = json.loads(cli("integration", "apply", "-", "--yes", "--json", stdin=changed).out)
