@@ -93,7 +93,7 @@ def quote_shell(text: str) -> str:
 def quote_dotenv(text: str) -> str:
     """A value as python-dotenv reads it with its defaults.
 
-    It expands ${…} even between quotes, and before 1.2 took a backslash before the closing quote for one that escapes it.
+    It expands ${…} even between quotes, and before 1.2 took a backslash before the closing quote for an escape of it.
     ${:-x} is x there, which is how `${` and a last backslash are written.
     """
     if _PLAIN.fullmatch(text):
