@@ -12,16 +12,14 @@ from db.values import JSON, ConfigType
 from db.vault import Transaction
 from db.writing import Entry, Spot, check_versions, lock, put
 
-OPERATION = "Mutation.setConfigs"
-
 
 async def set_configs(
     transaction: Transaction, organization_id: uuid.UUID | None, writes: Sequence[StandaloneWrite]
 ) -> list[uuid.UUID]:
     """Write standalone configs, global or of one organization, all or none; their ids, in the order given."""
-    admit(transaction.principal, OPERATION)
+    admit(transaction.principal, "Mutation.setConfigs")
     await lock_organization(transaction, organization_id)
-    admit_to(transaction.principal, OPERATION, organization_id)
+    admit_to(transaction.principal, "Mutation.setConfigs", organization_id)
     values = _check_all(writes)
     current = await lock(transaction, None, [organization_id], list(values))
     expected: Mapping[Spot, int | None] = {
