@@ -4,10 +4,11 @@ No value changes by it, so version, time and author of a row stay. Rows are lock
 integrations first, then configs in one key order. A write that commits before is seen; one after wins.
 """
 
+import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     ARRAY,
@@ -36,6 +37,11 @@ from workers import seal_history
 from workers.outcomes import Emptied, Kept, Left, Outcome, Quarantined, Sealed, decide, reseal
 from workers.tasks import Batch, Counts, Run, Source
 
+_UNINTERRUPTED: Final = 100
+"""Rows that are worked on before others on this event loop get their turn: about a millisecond."""
+
+T = TypeVar("T")
+
 
 class Seal:
     """The task."""
@@ -57,7 +63,7 @@ class Seal:
             return await seal_history.work(batch)
         await _hold_schemas(batch)
         found = await _read(batch, _READ)
-        outcomes = _decide(batch, found)
+        outcomes = await _decide(batch, found)
         if not batch.run.dry_run:
             outcomes = await _settle(batch, found, outcomes)
         return _count(len(batch.ids), outcomes)
@@ -95,7 +101,7 @@ def waiting() -> Select[Any]:
     return found.where(_is_unsettled(), ~left, ~undecided)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Found:
     """A row, where in the table it is (its ctid), and the transaction that wrote it (its xmin): together they name it
     as it was read."""
@@ -116,8 +122,18 @@ async def _read(batch: Batch, statement: Prepared) -> list[_Found]:
     return [_Found(stored_fetched(record[:-2]), *record[-2:]) for record in records]
 
 
-def _decide(batch: Batch, found: Sequence[_Found]) -> list[Outcome]:
-    return [decide(one.row, batch.transaction.vault.legacy_keys) for one in found]
+async def _decide(batch: Batch, found: Sequence[_Found]) -> list[Outcome]:
+    legacy_keys, outcomes = batch.transaction.vault.legacy_keys, list[Outcome]()
+    async for part in _in_turns(found):
+        outcomes += [decide(one.row, legacy_keys) for one in part]
+    return outcomes
+
+
+async def _in_turns(items: Sequence[T]) -> AsyncGenerator[Sequence[T]]:
+    """The items, some at a time: in between, others on this event loop have a turn. They may hold locks meanwhile."""
+    for start in range(0, len(items), _UNINTERRUPTED):
+        yield items[start : start + _UNINTERRUPTED]
+        await asyncio.sleep(0)
 
 
 async def _settle(batch: Batch, found: Sequence[_Found], outcomes: list[Outcome]) -> list[Outcome]:
@@ -127,7 +143,7 @@ async def _settle(batch: Batch, found: Sequence[_Found], outcomes: list[Outcome]
     if len(done) == len(found):
         return done
     locked = await _read(batch, _LOCK)
-    outcomes = _decide(batch, locked)
+    outcomes = await _decide(batch, locked)
     written = await _write(batch, locked, outcomes)
     if len(written) != sum(isinstance(outcome, Sealed | Kept) for outcome in outcomes):
         raise RuntimeError("a locked row is not as it was read")
@@ -141,7 +157,9 @@ async def _write(batch: Batch, found: Sequence[_Found], outcomes: Sequence[Outco
         return []
     transaction = batch.transaction
     sealers = await transaction.sealers({o.row.organization_id for o, _ in kept if isinstance(o, Sealed)})
-    written = [reseal(outcome, sealers) for outcome, _ in kept]
+    written = list[Sealed | Kept]()
+    async for part in _in_turns(kept):
+        written += [reseal(outcome, sealers) for outcome, _ in part]
     seen = [one for _, one in kept]
     if await transaction.session.touch(_UPDATE, *_columns(written, seen)) == len(written):
         return [*written]

@@ -53,13 +53,16 @@ class Lost(Exception):
     """The slice is somebody else's by now, or its run is not to be worked on any more."""
 
 
-async def claim(database: Database, run: Run, owner: uuid.UUID) -> Slice | None:
-    """Take a slice that nobody works on; None where there is none, or the run is not to be worked on."""
+async def claim(database: Database, run: Run, owner: uuid.UUID, most: int | None = None) -> Slice | None:
+    """Take a slice that nobody works on; None where there is none, the run is not to be worked on, or `most` jobs are
+    at it already."""
 
     async def take(session: WriteSession) -> Slice | None:
         # Shared with other claims, against a cancellation: that one sees our claim, or we see it.
         status = await session.scalar(_STATUS, {"run": run.id})
         if status is None or BackfillStatus(status) not in WORKABLE:
+            return None
+        if most is not None and await session.scalar(_WORKED_ON, {"run": run.id}) >= most:
             return None
         row = await session.first(_CLAIM, {"run": run.id, "owner": owner})
         return None if row is None else Slice(run, row.number, Source(row.source), owner)
@@ -165,6 +168,8 @@ WHERE run_id = :run AND number = (
 )
 RETURNING number, source
 """)  # noqa: S608 - constants of ours
+
+_WORKED_ON = text(f"SELECT count(*) FROM backfill_slices WHERE run_id = :run AND NOT done AND NOT ({FREE})")  # noqa: S608
 
 _RELEASE = text("UPDATE backfill_slices SET claimed_by = NULL WHERE run_id = :run AND claimed_by = :owner")
 
