@@ -1,7 +1,7 @@
 """SEAL: every legacy row gets its schema's type, every secret is sealed, what nobody can decide is quarantined.
 
-No value changes by it, so version, time and author of a row stay. Rows are locked as writers lock them:
-integrations first, then configs in one key order. A write that commits before is seen; one after wins.
+No value changes by it, so version, time and author of a row stay. Integrations are locked first and
+then configs written in one key order, as writers do. A write that commits before is seen; one after wins.
 """
 
 import asyncio

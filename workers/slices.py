@@ -87,16 +87,14 @@ async def hold(session: WriteSession, held: Slice) -> Position:
     The commit is not waited for: whatever a crash of PostgreSQL takes of the last batches, their rows, their cursor and
     their event go together, and the batches are done again. A later commit that is waited for keeps these, too.
     """
-    rows = await session.fetch(_HOLD, held.run.id, held.number, _LONGEST_SILENCE)
-    row = rows[0] if rows else None
-    if row is None or row["claimed_by"] != held.owner or row["done"]:
+    row = await session.first(_HOLD, held.key | {"silence": _LONGEST_SILENCE})
+    if row is None or row.claimed_by != held.owner or row.done:
         raise Lost
     # Read once the lock is held: a run that was paused before this batch began is seen to be.
     status = await session.fetch(_RUN_STATUS, held.run.id)
     if not status or BackfillStatus(status[0]["status"]) not in WORKABLE:
         raise Lost
-    after = row["lower"] if row["cursor"] is None else row["cursor"]
-    return Position(after, row["upper"], status[0]["sort"])
+    return Position(row.lower if row.cursor is None else row.cursor, row.upper, status[0]["sort"])
 
 
 class Picker:
@@ -179,11 +177,11 @@ WHERE run_id = :run AND number = :number AND claimed_by = :owner
     AND (SELECT status FROM backfill_runs WHERE id = :run) IN ('enqueued', 'running')
 """)
 
-_HOLD = """
-SELECT claimed_by, done, lower, upper, cursor, set_config('idle_in_transaction_session_timeout', $3, true),
+_HOLD = text("""
+SELECT claimed_by, done, lower, upper, cursor, set_config('idle_in_transaction_session_timeout', :silence, true),
     set_config('synchronous_commit', 'off', true)
-FROM backfill_slices WHERE run_id = $1 AND number = $2 FOR UPDATE
-"""
+FROM backfill_slices WHERE run_id = :run AND number = :number FOR UPDATE
+""")
 
 _ADVANCE = text("""
 UPDATE backfill_slices
