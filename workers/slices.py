@@ -179,7 +179,7 @@ WHERE run_id = :run AND number = :number AND claimed_by = :owner
 
 _HOLD = text("""
 SELECT claimed_by, done, lower, upper, cursor, set_config('idle_in_transaction_session_timeout', :silence, true),
-    set_config('synchronous_commit', 'off', true)
+    set_config('synchronous_commit', 'off', true), set_config('strongroom.same_values', 'on', true)
 FROM backfill_slices WHERE run_id = :run AND number = :number FOR UPDATE
 """)
 
