@@ -89,6 +89,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Mutation.deleteMapping": _WRITE,
         "Mutation.upsertMappings": _WRITE,
         "Mutation.setConfig": Rule((_P.CONFIG_WRITE,), Reach.STANDALONE),
+        "Mutation.setConfigs": Rule((_P.CONFIG_WRITE,), Reach.STANDALONE),
         "Mutation.deleteConfig": _WRITE,
         "Mutation.restoreConfig": Rule((_P.CONFIG_WRITE,), Reach.OWNED, UNSEALING),
         "Mutation.startBackfill": _RUNS,

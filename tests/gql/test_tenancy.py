@@ -53,6 +53,7 @@ ORGANIZATION = "query ($id: ID!) { organization(id: $id) { id name } }"
 ORGANIZATIONS = "{ organizations { totalCount edges { node { id } } } }"
 TOKENS = "{ tokens { totalCount edges { node { id } } } }"
 ROTATE = "mutation ($id: ID!) { rotateToken(id: $id) { id token } }"
+SET_MANY = "mutation ($input: SetConfigsInput!) { setConfigs(input: $input) { configs { id } } }"
 EVENTS = "query ($filter: AuditEventFilter) { auditEvents(filter: $filter) { totalCount edges { node { id } } } }"
 WATCH = "subscription ($id: ID!) { backfillProgress(id: $id) { id } }"
 VIEWER = "{ viewer { name permissions } }"
@@ -65,6 +66,7 @@ ROOT_KEYS = "{ rootKeys { id } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
+STANDALONE = {"key": "theirs", "type": "SECRET", "value": "x"}
 NEW_TOKEN = {"name": "new", "permissions": ["config:read"]}
 
 Send = tuple[str, dict[str, Any]]
@@ -126,6 +128,8 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("viewer", "oneself"): (VIEWER, {}),
         ("rotateToken", "one limited to A"): (ROTATE, {"id": at["token"]}),
         ("rotateToken", "one without limits"): (ROTATE, {"id": at["free_token"]}),
+        ("setConfigs", "A's"): (SET_MANY, {"input": {"organizationId": a, "configs": [STANDALONE]}}),
+        ("setConfigs", "global"): (SET_MANY, {"input": {"configs": [STANDALONE]}}),
         ("revokeToken", "one limited to A"): ("RevokeToken", {"id": at["token"]}),
         ("revokeToken", "one without limits"): ("RevokeToken", {"id": at["free_token"]}),
     }
