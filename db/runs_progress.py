@@ -28,8 +28,8 @@ class RunRow:
     """A run with its progress, summed over its slices.
 
     While it runs, `rows_per_second` is of the last seconds, and `seconds_left` follows from it: None while nobody
-    can say. `throttled_by` is why the workers hold back now. Once it is over the rate is that of the whole run; while it
-    is paused, or waits to go on, there is none.
+    can say. `throttled_by` is why the workers hold back now. Once it is over the rate is that of the whole run; while
+    it is paused, or waits to go on, there is none.
     """
 
     id: uuid.UUID
