@@ -6,7 +6,7 @@ schema field is a secret too, and what is sealed stays one until it is opened by
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -193,6 +193,14 @@ def stored_record(record: Any) -> StoredConfig:
     given: list[Any] = list(record)
     given[4] = _TYPES[given[4]]
     given[5] = None if given[5] is None else json.loads(given[5])
+    given[16] = None if given[16] is None else _TYPES[given[16]]
+    return StoredConfig(*given)
+
+
+def stored_fetched(record: Sequence[Any]) -> StoredConfig:
+    """A row of `select_stored` as a write session fetches it: there JSON is decoded already."""
+    given = list(record)
+    given[4] = _TYPES[given[4]]
     given[16] = None if given[16] is None else _TYPES[given[16]]
     return StoredConfig(*given)
 

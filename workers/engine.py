@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 import uuid
 from collections import Counter
@@ -42,6 +43,12 @@ SHIFT: Final = 20.0
 _JOBS_OF_A_RUN: Final = 2
 """Jobs of one run in one process: while one waits for PostgreSQL, the other seals."""
 
+_JOBS_AT_ONCE: Final = max(2, os.cpu_count() or 2)
+"""Jobs of one run in all workers before a process does without its second: beyond the processors, jobs only wait."""
+
+_PLANNED_WITHIN: Final = 2.0
+"""Seconds that a job waits for another to plan its run."""
+
 _logger = logging.getLogger("strongroom.backfill")
 
 
@@ -74,15 +81,16 @@ class Engine:
         if self._jobs[run_id] >= _JOBS_OF_A_RUN:
             return False
         self._jobs[run_id] += 1
+        is_second = self._jobs[run_id] > 1
         try:
-            return await self._work(run_id)
+            return await self._work(run_id, _JOBS_AT_ONCE if is_second else None)
         except Exception as error:  # noqa: BLE001 - logged by type: its text may hold a value
             await self._give_up(run_id, error)
             return False
         finally:
             self._jobs[run_id] -= 1
 
-    async def _work(self, run_id: uuid.UUID) -> bool:
+    async def _work(self, run_id: uuid.UUID, most: int | None) -> bool:
         run = await self._begin(run_id)
         if run is None:
             return False
@@ -90,19 +98,28 @@ class Engine:
         if run.status not in WORKABLE:
             await settle(self._database, self._vault, task, run)
             return False
-        planned = Planned.WHOLLY if run.planned else await plan(self._database, self._vault, task, run, end)
+        planned = Planned.WHOLLY if run.planned else await self._plan(task, run, end)
         if planned is not Planned.WHOLLY:
             return planned is Planned.PARTLY
-        if await self._work_on_slices(run, task, end):
+        if await self._work_on_slices(run, task, end, most):
             return True
         await settle(self._database, self._vault, task, run)
         return False
 
-    async def _work_on_slices(self, run: Run, task: Task, end: float) -> bool:
+    async def _plan(self, task: Task, run: Run, end: float) -> Planned:
+        """Plan a run, or wait a little for whoever is at it: mostly that is done before the clock would ring again."""
+        give_up = min(end, time.monotonic() + _PLANNED_WITHIN)
+        while (planned := await plan(self._database, self._vault, task, run, end)) is Planned.ELSEWHERE:
+            if time.monotonic() > give_up:
+                break
+            await asyncio.sleep(0.1)
+        return planned
+
+    async def _work_on_slices(self, run: Run, task: Task, end: float, most: int | None) -> bool:
         """Work on slices until none is free; True when the shift is over before."""
         owner, pace, throttle = uuid.uuid4(), Pace(run), Throttle(self._database, self._measure, self._bounds)
         try:
-            while (held := await claim(self._database, run, owner)) is not None:
+            while (held := await claim(self._database, run, owner, most)) is not None:
                 steps = Steps(self._database, self._vault, task, held, pace=pace, throttle=throttle)
                 if not await _take_all(steps, end):
                     return True

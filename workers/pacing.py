@@ -1,6 +1,7 @@
 """Pace: how many rows a batch has, and when the next one may begin."""
 
 import asyncio
+from collections import deque
 from typing import Final
 
 from sqlalchemy import text
@@ -14,6 +15,9 @@ _SMALLEST: Final = 10
 """Rows of a batch, at least, unless one of them is at fault."""
 
 _LARGEST: Final = 5_000
+_REMEMBERED: Final = 8
+"""Batches of which the quickest tells what a row costs when nothing else is in its way."""
+
 _AIM: Final = 0.08
 """Seconds a transaction is to last: some way under the tenth of a second that it may."""
 
@@ -30,18 +34,28 @@ class Pace:
         # With a rate, several batches share a second: a large one would hold the rate only on average.
         self._limit = min(run.batch_size or _LARGEST, max(1, rate // _TURNS_A_SECOND) if rate else _LARGEST * 2)
         self.size = min(run.batch_size or _FIRST, self._limit)
+        self._was_slow = False
+        self._costs = deque[float](maxlen=_REMEMBERED)
+        """Seconds that a row took, in the last batches."""
 
     def succeed(self, seconds: float, rows: int, overhead: float = 0.0) -> None:
         """A batch of so many rows lasted so long, of which `overhead` is what a batch of no rows takes.
 
-        Grows by steps; shrinks at once to what would have been right. On a server whose every answer is slow the
-        rows are given half of the time all the same: smaller batches would only be more of them.
+        Grows by steps. Shrinks by half when a batch was slow, and to what would have been right when the next one was
+        slow, too; below a few hundred rows only if no row of late was quicker. On a busy machine any one batch may have
+        waited for a processor, and small ones only cost it more. On a server whose every answer is slow the rows are
+        given half of the time all the same.
         """
         if self._fixed and self.size == self._limit:
             return
-        wanted = int(max(rows, 1) * max(_AIM - overhead, _AIM / 2) / max(seconds - overhead, 0.001))
-        if wanted < self.size and (rows == self.size or seconds > _AIM):
-            self.size = min(max(wanted, self.size // 8, _SMALLEST), self._limit)
+        for_rows, cost = max(_AIM - overhead, _AIM / 2), max(seconds - overhead, 0.001) / max(rows, 1)
+        self._costs.append(cost)
+        wanted = int(for_rows / cost)
+        was_slow, self._was_slow = self._was_slow, wanted < self.size and (rows == self.size or seconds > _AIM)
+        if self._was_slow:
+            least = self.size // 8 if was_slow else self.size // 2
+            usual = min(int(for_rows / min(self._costs)), _FIRST)
+            self.size = min(max(wanted, least, usual, _SMALLEST), self.size, self._limit)
         elif rows == self.size:
             self.size = max(self.size, min(wanted, self.size * 2, self._limit))
 

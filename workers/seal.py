@@ -1,26 +1,46 @@
 """SEAL: every legacy row gets its schema's type, every secret is sealed, what nobody can decide is quarantined.
 
-No value changes by it, so version, time and author of a row stay. Rows are locked as writers lock them:
-integrations first, then configs in one key order. A write that commits before is seen; one after wins.
+No value changes by it, so version, time and author of a row stay. Integrations are locked first and
+then configs written in one key order, as writers do. A write that commits before is seen; one after wins.
 """
 
+import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, exists, literal_column, or_, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 
 from db import history
-from db.models import BackfillRun, Config, ConfigField, Integration, QuarantinedConfig
+from db.models import BackfillRun, Config, ConfigField, QuarantinedConfig
+from db.prepared import Prepared
 from db.sessions import Database
-from db.stored import SchemaField, StoredConfig, select_stored
+from db.stored import SchemaField, StoredConfig, select_stored, stored_fetched
 from db.values import ConfigType
 from db.vault import Vault
 from db.writing import remove
 from workers import seal_history
 from workers.outcomes import Emptied, Kept, Left, Outcome, Quarantined, Sealed, decide, reseal
 from workers.tasks import Batch, Counts, Run, Source
+
+_UNINTERRUPTED: Final = 100
+"""Rows that are worked on before others on this event loop get their turn: about a millisecond."""
+
+T = TypeVar("T")
 
 
 class Seal:
@@ -41,10 +61,11 @@ class Seal:
         """Decide each row and write what was decided, in one statement for all of them."""
         if batch.source is Source.HISTORY:
             return await seal_history.work(batch)
-        locked = await _lock(batch)
-        outcomes = [decide(row, batch.transaction.vault.legacy_keys) for row in locked.rows]
+        await _hold_schemas(batch)
+        found = await _read(batch, _READ)
+        outcomes = await _decide(batch, found)
         if not batch.run.dry_run:
-            outcomes = await _write(batch, locked, outcomes)
+            outcomes = await _settle(batch, found, outcomes)
         return _count(len(batch.ids), outcomes)
 
     async def set_aside(self, batch: Batch, reason: str) -> Counts:
@@ -80,48 +101,79 @@ def waiting() -> Select[Any]:
     return found.where(_is_unsettled(), ~left, ~undecided)
 
 
-@dataclass(frozen=True, slots=True)
-class _Locked:
-    """The rows of a batch, and where in the table each of them is (its ctid) as long as the lock is held."""
+@dataclass(slots=True)
+class _Found:
+    """A row, where in the table it is (its ctid), and the transaction that wrote it (its xmin): together they name it
+    as it was read."""
 
-    rows: list[StoredConfig]
-    places: dict[uuid.UUID, Any]
-
-
-async def _lock(batch: Batch) -> _Locked:
-    """The batch's rows that are still to be done, locked, beside the schema that holds until we commit."""
-    session = batch.transaction.session
-    of_batch = select(Config.integration_id).where(batch.rows)
-    await session.rows(
-        select(Integration.id).where(Integration.id.in_(of_batch)).order_by(Integration.id).with_for_update(read=True)
-    )
-    statement = (
-        select_stored()
-        .add_columns(_CTID)
-        .where(batch.rows, _is_unsettled())
-        .order_by(Config.integration_id, Config.organization_id, Config.key)
-        .with_for_update(of=Config)
-    )
-    found = [tuple(row) for row in await session.rows(statement)]
-    rows = [StoredConfig(*columns) for *columns, _ in found]
-    return _Locked(rows, {row.id: columns[-1] for row, columns in zip(rows, found, strict=True)})
+    row: StoredConfig
+    place: Any
+    writer: int
 
 
-async def _write(batch: Batch, locked: _Locked, decided: Sequence[Outcome]) -> list[Outcome]:
-    """Seal and write; what turns out not to be sealable is quarantined, too."""
+async def _hold_schemas(batch: Batch) -> None:
+    """Keep the schemas of the batch's integrations as they are until we commit."""
+    await batch.transaction.session.fetch(_HOLD_SCHEMAS, batch.ids)
+
+
+async def _read(batch: Batch, statement: Prepared) -> list[_Found]:
+    """The batch's rows that are still to be done, beside their schema."""
+    records = await batch.transaction.session.fetch(statement.text, *statement.arguments({"ids": batch.ids}))
+    return [_Found(stored_fetched(record[:-2]), *record[-2:]) for record in records]
+
+
+async def _decide(batch: Batch, found: Sequence[_Found]) -> list[Outcome]:
+    legacy_keys, outcomes = batch.transaction.vault.legacy_keys, list[Outcome]()
+    async for part in _in_turns(found):
+        outcomes += [decide(one.row, legacy_keys) for one in part]
+    return outcomes
+
+
+async def _in_turns(items: Sequence[T]) -> AsyncGenerator[Sequence[T]]:
+    """The items, some at a time: in between, others on this event loop have a turn. They may hold locks meanwhile."""
+    for start in range(0, len(items), _UNINTERRUPTED):
+        yield items[start : start + _UNINTERRUPTED]
+        await asyncio.sleep(0)
+
+
+async def _settle(batch: Batch, found: Sequence[_Found], outcomes: list[Outcome]) -> list[Outcome]:
+    """Seal and write. Rows are not locked before, which would cost as much as a third of writing them, and would keep
+    writers waiting while values are sealed: what is not as it was read is not written, but read again and locked."""
+    done = await _write(batch, found, outcomes)
+    if len(done) == len(found):
+        return done
+    locked = await _read(batch, _LOCK)
+    outcomes = await _decide(batch, locked)
+    written = await _write(batch, locked, outcomes)
+    if len(written) != sum(isinstance(outcome, Sealed | Kept) for outcome in outcomes):
+        raise RuntimeError("a locked row is not as it was read")
+    return done + written + await _set_aside(batch, outcomes)
+
+
+async def _write(batch: Batch, found: Sequence[_Found], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Write what is sealed or kept; the outcomes of the rows that were as they had been read."""
+    kept = [(outcome, one) for outcome, one in zip(outcomes, found, strict=True) if isinstance(outcome, Sealed | Kept)]
+    if not kept:
+        return []
     transaction = batch.transaction
-    sealers = await transaction.sealers(o.row.organization_id for o in decided if isinstance(o, Sealed))
-    outcomes = [reseal(outcome, sealers) for outcome in decided]
-    written = [outcome for outcome in outcomes if isinstance(outcome, Sealed | Kept)]
-    if written:
-        places = [locked.places[outcome.row.id] for outcome in written]
-        count = await transaction.session.execute(_UPDATE, _columns(written) | {"places": places})
-        if count != len(written):
-            raise RuntimeError("a locked row is not where it was")
-    await remove(transaction, [o.row for o in outcomes if isinstance(o, Emptied)], history.EMPTY)
+    sealers = await transaction.sealers({o.row.organization_id for o, _ in kept if isinstance(o, Sealed)})
+    written = list[Sealed | Kept]()
+    async for part in _in_turns(kept):
+        written += [reseal(outcome, sealers) for outcome, _ in part]
+    seen = [one for _, one in kept]
+    if await transaction.session.touch(_UPDATE, *_columns(written, seen)) == len(written):
+        return [*written]
+    rows = await transaction.session.fetch(_OURS, [outcome.row.id for outcome in written])
+    ours = {row["id"] for row in rows}
+    return [outcome for outcome in written if outcome.row.id in ours]
+
+
+async def _set_aside(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Move empty values to the history, and quarantine what nobody can decide; the outcomes that were not written."""
+    await remove(batch.transaction, [o.row for o in outcomes if isinstance(o, Emptied)], history.EMPTY)
     undecided = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
     await _quarantine(batch, [o.row.id for o in undecided], [o.reason for o in undecided])
-    return outcomes
+    return [outcome for outcome in outcomes if not isinstance(outcome, Sealed | Kept)]
 
 
 async def _quarantine(batch: Batch, ids: list[uuid.UUID], reasons: list[str]) -> None:
@@ -137,34 +189,52 @@ def _count(picked: int, outcomes: Sequence[Outcome]) -> Counts:
     return Counts(picked, changed, picked - changed - quarantined, quarantined)
 
 
-def _columns(outcomes: Sequence[Sealed | Kept]) -> dict[str, list[Any]]:
+def _columns(outcomes: Sequence[Sealed | Kept], seen: Sequence[_Found]) -> Sequence[list[Any]]:
     texts = [outcome.text if isinstance(outcome, Kept) else None for outcome in outcomes]
-    return {
-        "ids": [outcome.row.id for outcome in outcomes],
-        "values": texts if any(texts) else [],  # unnest fills a shorter array up with nulls.
-        "sealed": [outcome.sealed if isinstance(outcome, Sealed) else None for outcome in outcomes],
-        "data_key_ids": [outcome.data_key_id if isinstance(outcome, Sealed) else None for outcome in outcomes],
-        "types": [outcome.row.type.value for outcome in outcomes],
-        "field_ids": [outcome.row.schema_field_id for outcome in outcomes],
-    }
+    return (
+        [outcome.row.id for outcome in outcomes],
+        texts if any(texts) else [],  # unnest fills a shorter array up with nulls.
+        [outcome.sealed if isinstance(outcome, Sealed) else None for outcome in outcomes],
+        [outcome.data_key_id if isinstance(outcome, Sealed) else None for outcome in outcomes],
+        [outcome.row.type.value for outcome in outcomes],
+        [outcome.row.schema_field_id for outcome in outcomes],
+        [one.place for one in seen],
+        [one.writer for one in seen],
+    )
 
 
-_CTID: ColumnElement[Any] = literal_column("configs.ctid")
+_SEEN: Final[Sequence[ColumnElement[Any]]] = (literal_column("configs.ctid"), literal_column("configs.xmin"))
 
-_UPDATE = text("""
-WITH released AS (DELETE FROM quarantined_configs WHERE config_id = ANY(CAST(:ids AS uuid[])))
+_ROWS: Final = (
+    select_stored()
+    .add_columns(*_SEEN)
+    .where(Config.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _is_unsettled())
+    .order_by(Config.integration_id, Config.organization_id, Config.key)
+)
+_READ: Final = Prepared(_ROWS)
+_LOCK: Final = Prepared(_ROWS.with_for_update(of=Config))
+
+_HOLD_SCHEMAS: Final = """
+SELECT FROM integrations WHERE id IN (SELECT integration_id FROM configs WHERE id = ANY($1)) ORDER BY id FOR SHARE
+"""
+
+_UPDATE: Final = """
+WITH released AS (DELETE FROM quarantined_configs WHERE config_id = ANY(CAST($1 AS uuid[])))
 UPDATE configs AS c
 SET value = CASE WHEN u.config_type <> 'secret' THEN coalesce(u.value, c.value) END,
     sealed = coalesce(u.sealed, c.sealed), data_key_id = coalesce(u.data_key_id, c.data_key_id),
     config_type = u.config_type, field_id = u.field_id, legacy = false,
     exposed_version = CASE WHEN u.sealed IS NULL THEN c.exposed_version ELSE c.version END
 FROM unnest(
-    CAST(:ids AS uuid[]), CAST(:values AS jsonb[]), CAST(:sealed AS bytea[]), CAST(:data_key_ids AS uuid[]),
-    CAST(:types AS config_type[]), CAST(:field_ids AS uuid[]), CAST(:places AS tid[])
-) AS u (id, value, sealed, data_key_id, config_type, field_id, place)
-WHERE c.ctid = u.place AND c.id = u.id
-""")
-"""By the rows' places: joined by their ids, PostgreSQL would read the whole table for each batch."""
+    CAST($1 AS uuid[]), CAST($2 AS jsonb[]), CAST($3 AS bytea[]), CAST($4 AS uuid[]),
+    CAST($5 AS config_type[]), CAST($6 AS uuid[]), CAST($7 AS tid[]), CAST($8 AS xid[])
+) AS u (id, value, sealed, data_key_id, config_type, field_id, place, writer)
+WHERE c.ctid = u.place AND c.xmin = u.writer AND c.id = u.id
+"""
+"""By the rows' places: joined by their ids, PostgreSQL would read the whole table for each batch. A row that another
+transaction is writing is waited for, and looked at again: it has another writer then, and is left alone."""
+
+_OURS: Final = "SELECT id FROM configs WHERE id = ANY($1) AND xmin = CAST(pg_current_xact_id() AS xid)"
 
 _QUARANTINE = text("""
 INSERT INTO quarantined_configs (config_id, run_id, reason)

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, text
+from sqlalchemy import Integer, Select, bindparam, text
 
 from db.models import BackfillStatus
+from db.prepared import Shapes
 from db.runs import STALE_SECONDS
 from db.sessions import Database, WriteSession
 from workers.tasks import Counts, Run, Source
@@ -44,19 +45,24 @@ class Position:
 
     after: uuid.UUID | None
     upper: uuid.UUID | None
+    sort: str = "on"
+    """Whether PostgreSQL may sort, as it is set outside of picking."""
 
 
 class Lost(Exception):
     """The slice is somebody else's by now, or its run is not to be worked on any more."""
 
 
-async def claim(database: Database, run: Run, owner: uuid.UUID) -> Slice | None:
-    """Take a slice that nobody works on; None where there is none, or the run is not to be worked on."""
+async def claim(database: Database, run: Run, owner: uuid.UUID, most: int | None = None) -> Slice | None:
+    """Take a slice that nobody works on; None where there is none, the run is not to be worked on, or `most` jobs are
+    at it already."""
 
     async def take(session: WriteSession) -> Slice | None:
         # Shared with other claims, against a cancellation: that one sees our claim, or we see it.
         status = await session.scalar(_STATUS, {"run": run.id})
         if status is None or BackfillStatus(status) not in WORKABLE:
+            return None
+        if most is not None and await session.scalar(_WORKED_ON, {"run": run.id}) >= most:
             return None
         row = await session.first(_CLAIM, {"run": run.id, "owner": owner})
         return None if row is None else Slice(run, row.number, Source(row.source), owner)
@@ -76,28 +82,43 @@ async def beat(database: Database, held: Slice) -> None:
 
 
 async def hold(session: WriteSession, held: Slice) -> Position:
-    """Lock the slice for this transaction. Raises Lost where it, or its run, is not ours to work on any more."""
+    """Lock the slice for this transaction. Raises Lost where it, or its run, is not ours to work on any more.
+
+    The commit is not waited for: whatever a crash of PostgreSQL takes of the last batches, their rows, their cursor and
+    their event go together, and the batches are done again. A later commit that is waited for keeps these, too.
+    """
     row = await session.first(_HOLD, held.key | {"silence": _LONGEST_SILENCE})
     if row is None or row.claimed_by != held.owner or row.done:
         raise Lost
     # Read once the lock is held: a run that was paused before this batch began is seen to be.
-    status = await session.scalar(_RUN_STATUS, {"run": held.run.id})
-    if status is None or BackfillStatus(status) not in WORKABLE:
+    status = await session.fetch(_RUN_STATUS, held.run.id)
+    if not status or BackfillStatus(status[0]["status"]) not in WORKABLE:
         raise Lost
-    return Position(row.lower if row.cursor is None else row.cursor, row.upper)
+    return Position(row.lower if row.cursor is None else row.cursor, row.upper, status[0]["sort"])
 
 
-async def pick(
-    session: WriteSession, candidates: Select[Any], held: Slice, position: Position, limit: int
-) -> Sequence[uuid.UUID]:
-    """The next ids of a slice that its task concerns."""
-    id = held.source.model.id
-    if position.after is not None:
-        candidates = candidates.where(id > position.after)
-    if position.upper is not None:
-        candidates = candidates.where(id <= position.upper)
-    async with in_index_order(session):
-        return [row.id for row in await session.rows(candidates.order_by(id).limit(limit))]
+class Picker:
+    """Finds the next ids of a slice that its task concerns. Its statements are compiled once for all batches."""
+
+    def __init__(self, candidates: Select[Any], source: Source) -> None:
+        self._candidates = candidates
+        self._id = source.model.id
+        self._shapes = Shapes(self._make)
+
+    async def pick(self, session: WriteSession, position: Position, limit: int) -> Sequence[uuid.UUID]:
+        """So many ids at most. Right after `hold`, which has them read in an index's order."""
+        found = self._shapes.find(position.after is not None, position.upper is not None)
+        given = found.arguments({"after": position.after, "upper": position.upper, "limit": limit})
+        rows = await session.fetch(_PICK.format(found.text, len(given) + 1), *given, position.sort)
+        return rows[0]["ids"] or []
+
+    def _make(self, after: bool, upper: bool) -> Select[Any]:
+        id, candidates = self._id, self._candidates
+        if after:
+            candidates = candidates.where(id > bindparam("after", type_=id.type))
+        if upper:
+            candidates = candidates.where(id <= bindparam("upper", type_=id.type))
+        return candidates.order_by(id).limit(bindparam("limit", type_=Integer))
 
 
 @asynccontextmanager
@@ -129,7 +150,13 @@ FREE: Final = (
 
 _STATUS = text("SELECT status FROM backfill_runs WHERE id = :run FOR SHARE")
 
-_RUN_STATUS = text("SELECT status FROM backfill_runs WHERE id = :run")
+_RUN_STATUS = """
+SELECT status, current_setting('enable_sort') AS sort, set_config('enable_sort', 'off', true)
+FROM backfill_runs WHERE id = $1
+"""
+"""What comes next is picking: `in_index_order`, without round trips of its own."""
+
+_PICK = "SELECT array_agg(p.id) AS ids, set_config('enable_sort', ${1}, true) FROM ({0}) AS p"
 
 _CLAIM = text(f"""
 UPDATE backfill_slices SET claimed_by = :owner, heartbeat_at = clock_timestamp()
@@ -140,6 +167,8 @@ WHERE run_id = :run AND number = (
 RETURNING number, source
 """)  # noqa: S608 - constants of ours
 
+_WORKED_ON = text(f"SELECT count(*) FROM backfill_slices WHERE run_id = :run AND NOT done AND NOT ({FREE})")  # noqa: S608
+
 _RELEASE = text("UPDATE backfill_slices SET claimed_by = NULL WHERE run_id = :run AND claimed_by = :owner")
 
 _BEAT = text("""
@@ -149,7 +178,8 @@ WHERE run_id = :run AND number = :number AND claimed_by = :owner
 """)
 
 _HOLD = text("""
-SELECT claimed_by, done, lower, upper, cursor, set_config('idle_in_transaction_session_timeout', :silence, true)
+SELECT claimed_by, done, lower, upper, cursor, set_config('idle_in_transaction_session_timeout', :silence, true),
+    set_config('synchronous_commit', 'off', true)
 FROM backfill_slices WHERE run_id = :run AND number = :number FOR UPDATE
 """)
 

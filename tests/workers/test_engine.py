@@ -12,6 +12,7 @@ from db.models import BackfillKind, BackfillStatus
 from db.runs import cancel_backfill, pause_backfill, resume_backfill, start_backfill
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.engine import Engine
+from workers.planning import Planned, plan
 from workers.seal import Seal
 from workers.slices import Lost, Position, claim, hold
 from workers.tasks import Batch, Counts
@@ -120,6 +121,21 @@ async def test_a_lost_claim_is_noticed(transact, sql, database, see, vault):
     await sql.execute("UPDATE backfill_slices SET claimed_by = gen_random_uuid()")
     with pytest.raises(Lost):
         await database.write(lambda session: hold(session, held))
+
+
+async def test_a_claim_heeds_how_many_are_at_work(transact, sql, database, vault, small_slices):
+    """A job that is to do without where others are enough takes a slice only while fewer than so many are worked on."""
+    await plant_secrets(sql, 300)
+    run = await transact(lambda t: start_backfill(t, SEAL))
+    row = await Engine(database, vault)._begin(run.id)
+    assert row is not None
+    assert await plan(database, vault, Seal(), row, time.monotonic() + 10) is Planned.WHOLLY
+    assert await claim(database, row, uuid.uuid4()) is not None
+    assert await claim(database, row, uuid.uuid4(), most=1) is None
+    assert await claim(database, row, uuid.uuid4(), most=2) is not None
+    assert await claim(database, row, uuid.uuid4(), most=2) is None
+    await sql.execute("UPDATE backfill_slices SET heartbeat_at = now() - interval '1 hour'")
+    assert await claim(database, row, uuid.uuid4(), most=1) is not None
 
 
 async def test_pause_and_resume(transact, see, sql, database, vault):

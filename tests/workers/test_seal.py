@@ -5,6 +5,7 @@ import json
 import uuid
 from typing import Any
 
+import asyncpg
 import pytest
 from cryptography.fernet import Fernet
 
@@ -212,6 +213,33 @@ async def test_a_write_meanwhile_wins(house, sql, transact, database, vault, see
     done = await see(run.id)
     assert (opened, row.version) == (Opened("new"), 2)
     assert (done.processed, done.changed, done.skipped) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("value", ["new", ""])
+async def test_a_row_that_older_software_is_writing_is_waited_for(
+    house, sql, database_url, transact, database, vault, see, value
+):
+    """What an open transaction of older software has written is sealed as it wrote it, once it has committed, beside
+    the batch's other rows."""
+    ids = [await add_row(sql, "secret", "old"), await add_row(sql, "alone", "other", "secret", integration=None)]
+    writer = await asyncpg.connect(database_url)
+    writing = writer.transaction()
+    await writing.start()
+    await writer.execute("UPDATE configs SET value = $1 WHERE id = $2", json.dumps({"value": value}), ids[0])
+    run = await transact(lambda t: start_backfill(t, BackfillKind.SEAL))
+    working = asyncio.create_task(Engine(database, vault).work(run.id))
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not await sql.fetchval(waits):
+        await asyncio.sleep(0.01)
+    await writing.commit()
+    await writer.close()
+    await working
+    assert ((await see(run.id)).changed, (await read(database, vault, ids[1]))[1]) == (2, Opened("other"))
+    if not value:
+        assert await sql.fetchval("SELECT reason FROM config_history") == history.EMPTY
+    else:
+        row, opened = await read(database, vault, ids[0])
+        assert (opened, row.legacy, row.value) == (Opened(value), False, None)
 
 
 async def test_writers_and_seal_at_once(house, sql, transact, database, vault, see):

@@ -3,13 +3,12 @@
 import asyncio
 import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -17,17 +16,10 @@ from sqlalchemy import text
 from db.sessions import Database
 from db.settings import Settings
 from gql.app import make_app
+from tests.registry import NODE, NPM_CI, give_up, node_environment
 
 CLIENTS = Path(__file__).parent / "clients"
 FILES = ("package.json", "package-lock.json", "clients.js", "requirements.txt", "client.py")
-IN_CI = os.environ.get("CI", "").lower() in ("true", "1")
-
-
-def give_up(reason: str) -> NoReturn:
-    """Skip; where nobody would see that, fail."""
-    if IN_CI:
-        pytest.fail(f"in CI this is no reason to skip: {reason}")
-    pytest.skip(reason)
 
 
 def install(folder: Path, lock: str, commands: Sequence[Sequence[str]]) -> Path:
@@ -40,7 +32,9 @@ def install(folder: Path, lock: str, commands: Sequence[Sequence[str]]) -> Path:
         wanted = (CLIENTS / lock).read_bytes() + f"{sys.version} {folder}".encode()
         if not stamp.exists() or stamp.read_bytes() != wanted:
             for command in commands:
-                done = subprocess.run(command, cwd=folder, capture_output=True, timeout=300, check=False)
+                done = subprocess.run(
+                    command, cwd=folder, env=node_environment(), capture_output=True, timeout=300, check=False
+                )
                 if done.returncode:
                     give_up(f"{' '.join(command[:4])} failed, which needs a package registry or its cache")
             stamp.write_bytes(wanted)
@@ -50,11 +44,8 @@ def install(folder: Path, lock: str, commands: Sequence[Sequence[str]]) -> Path:
 @pytest.fixture
 def node_folder(request: pytest.FixtureRequest) -> Path:
     """The folder in which the npm clients are installed."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        give_up("graphql-ws, graphql-sse, urql and Apollo need node and npm, which are not installed")
     assert request.config.cache is not None
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    return install(request.config.cache.mkdir("graphql-clients"), "package-lock.json", [command])
+    return install(request.config.cache.mkdir("graphql-clients"), "package-lock.json", [NPM_CI])
 
 
 @pytest.fixture
@@ -117,7 +108,7 @@ async def test_npm_clients(api: Any, client: Any, url: str, run_id: str, node_fo
             await asyncio.sleep(0.6)
 
     token = await api.make_token("backfill:run", "config:read")
-    command = ["node", "clients.js", url, token, made["createToken"]["token"], run_id]
+    command = [NODE, "clients.js", url, token, made["createToken"]["token"], run_id]
     seen = ["ENQUEUED", "RUNNING", "SUCCEEDED", "complete"]
     counted = {"integrations": {"totalCount": 0}}
     assert await run_client(command, node_folder, finish) == {
