@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from db import audit_command, keys_command
 from db.errors import SettingsError, StrongroomError
-from db.launcher import Launcher
+from db.launcher import Launcher, say
 from db.reachability import check_postgres
 from db.settings import Settings
 from db.start import prepare
-from db.upgrade import migrate
+from db.upgrade import migrate, newest_revision
 
 
 async def run_all(environ: Mapping[str, str]) -> None:
@@ -39,6 +39,7 @@ async def upgrade_database(environ: Mapping[str, str]) -> None:
     if settings.migration_database_url is not None:
         await check_postgres(settings.migration_database_url, "STRONGROOM_MIGRATION_DATABASE_URL")
     await migrate(settings.database_url, settings.migration_database_url)
+    say(f"the database is at revision {newest_revision()}")
 
 
 COMMANDS: Final[Mapping[str, Callable[[Mapping[str, str]], Coroutine[Any, Any, None]]]] = {

@@ -19,7 +19,10 @@ async def open_database(settings: Settings) -> AsyncGenerator[Database]:
     """
     database_url = settings.database_url or find_running(settings.home)
     if database_url is None:
-        raise SettingsError("DATABASE_URL is not set, and no embedded PostgreSQL runs in STRONGROOM_HOME")
+        raise SettingsError(
+            f"DATABASE_URL is not set, and no embedded PostgreSQL runs in {settings.home} (STRONGROOM_HOME): "
+            "start it with `make run`"
+        )
     await check_postgres(database_url)
     database = Database(database_url, connections=2)
     try:

@@ -99,5 +99,8 @@ def _read_file(path: Path) -> str:
 
 
 def _read_moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"is no moment in ISO 8601: {text!r}") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -49,6 +49,7 @@ class ChangeFeed:
         self._name = uuid.uuid4().hex
         self._sent: dict[str, float] = {}
         self._heard = 0.0
+        self._told: set[str] = set()
         self._background = Background()
 
     def start(self) -> None:
@@ -64,8 +65,14 @@ class ChangeFeed:
             try:
                 await self._listen()
             except Exception as error:  # noqa: BLE001 - whatever cut it (asyncpg has errors of no family), it begins anew
-                _logger.warning("the change feed is cut (%s); nothing is served from memory", type(error).__name__)
+                self._tell(type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def _tell(self, cause: str) -> None:
+        """Each cause once while the feed is cut: it is tried again twice a second, for as long as that lasts."""
+        if cause not in self._told:
+            self._told.add(cause)
+            _logger.warning("the change feed is cut (%s); nothing is served from memory", cause)
 
     async def _listen(self) -> None:
         connection = await asyncpg.connect(self._url, timeout=5, command_timeout=_SILENCE_SECONDS)
@@ -94,6 +101,9 @@ class ChangeFeed:
         moment = self._sent.pop(str(payload), None)
         if moment is not None:
             self._heard = time.monotonic()
+            if self._told:
+                self._told.clear()
+                _logger.warning("the change feed is heard again")
             self._snapshots.vouch(moment)
             if self._vouch_for_tokens is not None:
                 self._vouch_for_tokens(moment)

@@ -37,7 +37,8 @@ T = TypeVar("T")
 
 Prepare = Callable[[Settings, str, Callable[[str], None]], Awaitable[None]]
 """Makes the database ready, and tells the admin token if it makes one."""
-Load = Callable[[str, Settings], Awaitable[None]]
+Load = Callable[[str, Settings], Awaitable[bool]]
+"""Fills the database, and tells whether it did: one that is full already stays as it is."""
 
 
 @dataclass
@@ -84,8 +85,8 @@ class Launcher:
         tell = partial(self._hand_out, home)
         await self._unless_stopped(self.prepare(self.settings, database_url, tell))
         if self.load is not None:
-            await self._unless_stopped(self.load(database_url, self.settings))
-            say("demo data loaded")
+            is_new = await self._unless_stopped(self.load(database_url, self.settings))
+            say("demo data loaded" if is_new else "demo data is there already, as it was left")
         self._children = self._start_children(home, database_url, redis_url, stack)
         await self._wait_until_ready()
         self._announce()

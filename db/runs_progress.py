@@ -28,7 +28,8 @@ class RunRow:
     """A run with its progress, summed over its slices.
 
     While it runs, `rows_per_second` is of the last seconds, and `seconds_left` follows from it: None while nobody
-    can say. `throttled_by` is why the workers hold back now. Once it is over the rate is that of the whole run.
+    can say. `throttled_by` is why the workers hold back now. Once it is over the rate is that of the whole run; while
+    it is paused, or waits to go on, there is none.
     """
 
     id: uuid.UUID
@@ -49,6 +50,7 @@ class RunRow:
     error: str | None
     organization_ids: Sequence[uuid.UUID] | None = None
     include_global: bool = False
+    created_at: datetime | None = None
     certificate: Mapping[str, Any] | None = None
     """What VERIFY proved, once it has succeeded (workers/certificate.py makes it)."""
 
@@ -162,11 +164,14 @@ def _run(row: Row[Any]) -> RunRow:
         error=row.error,
         organization_ids=row.organization_ids,
         include_global=row.include_global,
+        created_at=row.created_at,
         certificate=row.certificate if row.status == BackfillStatus.SUCCEEDED else None,
     )
 
 
 def _rate(row: Row[Any]) -> float | None:
+    if row.status in _AT_REST and row.finished_at is None:
+        return None
     rate = row.rate if row.recent_rate is None else row.recent_rate
     return None if rate is None else float(rate)
 
@@ -177,6 +182,9 @@ def _estimate(rows: int, rate: float | None) -> int | None:
         return None
     return math.ceil(rows / rate) if rows > 0 else 0
 
+
+_AT_REST: Final = (BackfillStatus.ENQUEUED.value, BackfillStatus.PAUSED.value)
+"""Nobody works on such a run: a rate over its time would sink with every look."""
 
 _RECENT: Final = text("interval '10 seconds'")
 """What workers said of a run is the past after so long: they say it every second."""

@@ -29,6 +29,9 @@ _RETRIED: Final = frozenset({"40P01", "40001"})
 _ATTEMPTS: Final = 8
 _STREAMED: Final = 1_000
 
+_LONGEST: Final = 600.0
+"""Seconds that a statement on the driver itself may take."""
+
 _BEGIN: Final = text("SELECT")
 """SQLAlchemy begins a transaction with the first statement that it is given itself."""
 

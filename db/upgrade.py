@@ -55,12 +55,13 @@ def _upgrade(connection: Connection, revision: str) -> None:
 
 
 @cache
-def _head() -> str | None:
+def newest_revision() -> str | None:
+    """The revision that this software knows last."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _is_current(connection: Connection) -> bool:
-    head = _head()
+    head = newest_revision()
     return _migration_context(connection).get_current_revision() == head
 
 

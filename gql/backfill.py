@@ -32,7 +32,10 @@ class BackfillRun:
     skipped: int = strawberry.field(description="How many rows were as they should be.")
     quarantined: int = strawberry.field(description="How many rows it could not decide.")
     rows_per_second: float | None = strawberry.field(
-        description="How fast it is: of the last seconds while it runs, of the whole run once it is over."
+        description=(
+            "How fast it is: of the last seconds while it runs, of the whole run once it is over; null while it is "
+            "paused or waits to go on."
+        )
     )
     seconds_left: int | None = strawberry.field(
         description="About how long it will go on, at the rate of the last seconds; null while nobody can say."

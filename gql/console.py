@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
@@ -55,6 +55,7 @@ def list_console_routes(built: Path) -> list[BaseRoute]:
     assets = StaticFiles(directory=built / "assets", check_dir=False)
     return [
         Mount("/console/assets", _Kept(assets)),
+        Route("/", _lead_here, methods=["GET", "HEAD"]),
         Route("/console", page.answer, methods=["GET", "HEAD"]),
         Route("/console/{path:path}", page.answer, methods=["GET", "HEAD"]),
     ]
@@ -66,6 +67,11 @@ def trust_console(trust: Trust, built: Path = CONSOLE) -> Trust:
     if trust.mode == "off" or not operations.is_file():
         return trust
     return replace(trust, listed={**read_manifest(operations), **trust.listed})
+
+
+async def _lead_here(_request: Request) -> Response:
+    """The service's bare address is what people type first."""
+    return RedirectResponse("/console", headers={"cache-control": "no-store"})
 
 
 class _Page:

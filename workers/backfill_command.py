@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final
 
 from db.at_hand import open_database
-from db.errors import NotFound, StrongroomError, refuse
+from db.errors import StrongroomError, refuse
 from db.models import BackfillKind
 from db.runs import (
     RunLimits,
@@ -32,9 +32,9 @@ from db.sessions import Database, WriteSession
 from db.settings import Settings
 from db.start import make_vault, open_keyring
 from db.vault import Transaction, Vault
-from workers.reports import JsonLines, Lines, Report, as_json, as_line
+from workers.reports import JsonLines, Lines, Report, as_json, as_line, as_listed
 from workers.standing import COMMAND_LINE
-from workers.watching import ENDS, STOPPED, find_active, find_newest, follow, watch
+from workers.watching import ENDS, NO_RUN_YET, STOPPED, NoRun, find_active, find_newest, follow, watch
 
 _MOVES: Final[Mapping[str, Callable[[Transaction, uuid.UUID], Awaitable[RunRow]]]] = {
     "pause": pause_backfill,
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     steps = parser.add_subparsers(dest="step", required=True)
     start = steps.add_parser("start", help="start a run")
     kinds = [kind.name for kind in BackfillKind]
-    start.add_argument("--kind", type=str.upper, choices=kinds, default="SEAL", help="what it does (SEAL)")
+    start.add_argument("--kind", type=str.upper, choices=kinds, default="SEAL", help="what it does; SEAL unless given")
     start.add_argument("--dry-run", action="store_true", help="change nothing, and count the same")
     start.add_argument("--batch-size", type=int, metavar="ROWS", help="rows of one transaction; left out, it adapts")
     start.add_argument("--max-rows-per-second", type=int, metavar="ROWS", help="of all workers together")
@@ -68,10 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for step, told in (("pause", "stop a run for now"), ("resume", "go on with it"), ("cancel", "end it for good")):
         steps.add_parser(step, help=told)
-    steps.add_parser("list", help="the newest runs").add_argument("--first", type=int, default=20, metavar="RUNS")
+    listed = steps.add_parser("list", help="the newest runs")
+    listed.add_argument("--first", type=int, default=20, metavar="RUNS", help="how many, 1 to 200; 20 unless given")
     for step, sub in steps.choices.items():
         if step not in ("start", "list"):
-            sub.add_argument("id", nargs="?", type=uuid.UUID, help="the run; left out, the active one")
+            otherwise = ", or else the newest" if step == "watch" else ""
+            sub.add_argument("id", nargs="?", type=uuid.UUID, help=f"the run; left out, the active one{otherwise}")
         sub.add_argument("--json", action="store_true", help="one JSON object; of a run that is watched, JSON lines")
 
 
@@ -125,7 +127,7 @@ async def _move(database: Database, vault: Vault, given: argparse.Namespace) -> 
     async with database.read() as session:
         id = given.id or await find_active(session)
     if id is None:
-        raise NotFound("active backfill run")
+        raise NoRun("no backfill run is active")
     _print(await _write(database, vault, lambda transaction: _MOVES[given.step](transaction, id)), given)
     return 0
 
@@ -135,10 +137,12 @@ async def _list(database: Database, _vault: Vault, given: argparse.Namespace) ->
         page = await list_runs(session, COMMAND_LINE, given.first, None)
     if given.json:
         print(json.dumps({"runs": [as_json(row) for row in page.items]}), flush=True)
-    else:
-        for row in page.items:
-            print(as_line(row))
-        sys.stdout.flush()
+        return 0
+    for row in page.items:
+        print(as_listed(row))
+    sys.stdout.flush()
+    if not page.items:
+        print(f"strongroom: {NO_RUN_YET}", file=sys.stderr, flush=True)
     return 0
 
 

@@ -74,6 +74,12 @@ def as_line(row: RunRow) -> str:
     return "; ".join(told)
 
 
+def as_listed(row: RunRow) -> str:
+    """A run in one line of a list: when it was started, in UTC, and how it is."""
+    moment = "" if row.created_at is None else f"{row.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC  "
+    return moment + as_line(row)
+
+
 def in_words(seconds: int) -> str:
     """A length of time, to two places: `2 h 5 min`, `3 min 10 s`, `9 s`."""
     if seconds >= 3600:

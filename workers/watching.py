@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from db.errors import NotFound
+from db.errors import NotFound, StrongroomError
 from db.models import ACTIVE, BackfillRun, BackfillStatus
 from db.runs import RunRow, find_run
 from db.sessions import Database, ReadSession
@@ -27,6 +27,16 @@ _LOOKS_EVERY: Final = 5.0
 """Seconds between two looks for rows that wait for a SEAL."""
 
 
+NO_RUN_YET: Final = "there is no backfill run yet"
+
+
+class NoRun(NotFound):
+    """No run was named, and there is none that could be meant."""
+
+    def __init__(self, message: str) -> None:
+        StrongroomError.__init__(self, message)
+
+
 async def find_active(session: ReadSession) -> uuid.UUID | None:
     """The run that is not over, if there is one."""
     active = [status.value for status in ACTIVE]
@@ -35,11 +45,11 @@ async def find_active(session: ReadSession) -> uuid.UUID | None:
 
 
 async def find_newest(session: ReadSession) -> uuid.UUID:
-    """The active run, or else the newest. Raises NotFound where there never was one."""
+    """The active run, or else the newest. Raises NoRun where there never was one."""
     newest = select(BackfillRun.id).order_by(BackfillRun.created_at.desc(), BackfillRun.id.desc()).limit(1)
     found = await find_active(session) or await session.scalar(newest)
     if found is None:
-        raise NotFound("backfill run")
+        raise NoRun(NO_RUN_YET)
     return found
 
 

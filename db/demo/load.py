@@ -22,20 +22,22 @@ _BEGIN: Final = datetime(2025, 3, 1, 9, tzinfo=UTC)
 _WRITERS: Final = ("import@platform.example", "kim@platform.example", "sam@platform.example")
 
 
-async def load_demo(database_url: str, settings: Settings) -> None:
-    """Fill an empty database; leave one that holds the demo already. SettingsError for any other."""
+async def load_demo(database_url: str, settings: Settings) -> bool:
+    """Fill an empty database; leave one that holds the demo already: whether it was filled now. SettingsError for any
+    other."""
     connection: Any = await cast("Any", asyncpg).connect(asyncpg_dsn(database_url))
     try:
         async with connection.transaction():
             await connection.execute("LOCK TABLE integrations, organizations, configs IN EXCLUSIVE MODE")
             if await connection.fetchval(_LOADED, integrations()[0].id):
-                return
+                return False
             if await connection.fetchval(_FILLED):
                 raise SettingsError(
                     "the database holds other data than the demo's: "
                     "`make demo` needs an empty one, or a STRONGROOM_HOME of its own"
                 )
             await _fill(connection)
+            return True
     finally:
         await connection.close()
 

@@ -26,7 +26,7 @@
       storage,
       defaultEditorToolsVisibility: "headers",
       defaultHeaders: '{\n  "Authorization": "Bearer YOUR_TOKEN"\n}',
-      defaultQuery: "# Put your token under Headers below, press Re-fetch (bottom left) for the docs, then run:\n{\n  __typename\n}\n",
+      defaultQuery: "# Put your token under Headers below,\n# press Re-fetch (bottom left) for the docs,\n# then run:\n{\n  __typename\n}\n",
       isHeadersEditorEnabled: true,
       shouldPersistHeaders: false,
     }),

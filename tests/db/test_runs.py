@@ -125,6 +125,21 @@ async def test_progress_is_the_sum_of_the_slices(transact, database, admin, sql)
     assert now.rows_per_second == pytest.approx(12)
 
 
+@pytest.mark.parametrize("status", ["paused", "enqueued"])
+async def test_a_run_at_rest_has_no_rate(transact, database, admin, sql, status):
+    """A run that is paused, or waits to go on, has no rate: one over the pause would sink with every look."""
+    run = await start(transact)
+    await sql.execute(
+        "INSERT INTO backfill_slices (run_id, number, source, total, processed) VALUES ($1, 1, 'configs', 30, 9)",
+        run.id,
+    )
+    await sql.execute("UPDATE backfill_runs SET status = 'running', started_at = now() - interval '3 s'")
+    assert (await read(database, find_run, admin, run.id)).rows_per_second == pytest.approx(3, rel=0.2)
+    for next_status in dict.fromkeys(("paused", status)):
+        await sql.execute("UPDATE backfill_runs SET status = $1", next_status)
+    assert (await read(database, find_run, admin, run.id)).rows_per_second is None
+
+
 async def sample(sql: Any, age: str = "0 s", rate: float | None = 4.0, reason: str | None = None) -> None:
     await sql.execute(
         "UPDATE backfill_runs SET started_at = now() - interval '1 hour', recent_rate = $1, throttled_by = $2, "

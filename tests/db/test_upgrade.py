@@ -15,8 +15,7 @@ from sqlalchemy import Connection
 from db.errors import SettingsError
 from db.models import Base
 from db.sessions import Database
-from db.upgrade import VERSION_TABLE, is_current, upgrade
-from db.upgrade import _head as head
+from db.upgrade import VERSION_TABLE, is_current, newest_revision, upgrade
 
 LEGACY = Path(__file__).parent.parent / "data" / "legacy.sql"
 
@@ -61,7 +60,7 @@ async def test_migrating_rewrites_no_config(empty_database_url: str) -> None:
 async def test_two_upgrades_at_once(empty_database_url: str) -> None:
     """One process at a time migrates; another waits and finds nothing to do."""
     await asyncio.gather(*(upgrade(empty_database_url) for _ in range(3)))
-    assert await fetch(empty_database_url, "SELECT version_num FROM strongroom_version") == [(head(),)]
+    assert await fetch(empty_database_url, "SELECT version_num FROM strongroom_version") == [(newest_revision(),)]
 
 
 async def test_it_tells_whether_the_database_is_current(empty_database_url: str) -> None:

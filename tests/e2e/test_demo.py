@@ -248,11 +248,11 @@ def counted(database_url: str) -> Any:
 async def test_second_load_changes_nothing(database_url: str, settings: Settings, counted: Any):
     """Loading takes seconds at most, and a second time it does nothing."""
     began = time.monotonic()
-    await load_demo(database_url, settings)
+    assert await load_demo(database_url, settings)
     assert time.monotonic() - began < 3
     loaded = await counted()
     assert loaded[3] == len(rows())
-    await load_demo(database_url, settings)
+    assert not await load_demo(database_url, settings)
     assert await counted() == loaded
 
 

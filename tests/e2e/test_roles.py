@@ -22,7 +22,7 @@ from db.revealing import reveal
 from db.runs import find_run, start_backfill
 from db.sessions import Database
 from db.tokens import NewToken, create_token, replace_admin_token
-from db.upgrade import migrate
+from db.upgrade import migrate, newest_revision
 from db.values import ConfigType
 from db.vault import Transaction
 from db.verification import Verification
@@ -165,7 +165,8 @@ async def test_upgrade_as_an_operator_runs_it(roles, tmp_path: Path) -> None:
     for _ in range(2):
         command = [sys.executable, "-m", "db", "upgrade"]
         done = subprocess.run(command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"strongroom: the database is at revision {newest_revision()}\n"
     connection = await asyncpg.connect(roles.service_url)
     assert await connection.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 'audit_log'") == roles.owner
     assert await connection.fetchval("SELECT count(*) FROM audit_log") == 0

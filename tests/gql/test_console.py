@@ -43,6 +43,14 @@ async def pages(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
+async def test_the_bare_address_leads_to_the_console(pages: httpx.AsyncClient) -> None:
+    """Whoever types the service's address alone ends at the console; the answer itself is never kept."""
+    answer = await pages.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/console")
+    assert answer.headers["cache-control"] == "no-store"
+    assert (await pages.post("/")).status_code == 405
+
+
 @pytest.mark.parametrize("path", ["/console", "/console/", "/console/organizations/1?show=missing"])
 async def test_one_page_answers_every_address(pages: httpx.AsyncClient, path: str) -> None:
     """The page is never kept, runs nothing but this server's scripts, and is shown in no frame."""

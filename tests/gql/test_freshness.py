@@ -199,6 +199,16 @@ async def test_no_error_ends_the_feed(monkeypatch, database_url, caplog) -> None
     assert "the change feed is cut (InternalClientError)" in caplog.text
 
 
+async def test_a_long_cut_is_told_once(monkeypatch, caplog) -> None:
+    """While the database is away, the log has one line on it for each cause, not one for each attempt."""
+    monkeypatch.setattr("db.changes._RETRY_SECONDS", 0.02)
+    feed = ChangeFeed("postgresql://nobody@127.0.0.1:1/nothing", Snapshots(), lambda: None)
+    feed.start()
+    await asyncio.sleep(0.5)
+    await feed.stop()
+    assert len([record for record in caplog.records if "the change feed is cut" in record.message]) == 1
+
+
 def test_a_payload_that_is_not_understood_is_a_change_of_everything() -> None:
     """Newer software may tell more: whatever cannot be read forgets all."""
     one, two = uuid.UUID(int=1), uuid.UUID(int=2)

@@ -133,9 +133,7 @@ async def test_a_backfill_starts_without_redis(api, client, monkeypatch: pytest.
     await away.close()
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "/static/../app.py", "/static/%2e%2e/app.py", "/static/", "/graphql/x"]
-)
+@pytest.mark.parametrize("path", ["/nowhere", "/static/../app.py", "/static/%2e%2e/app.py", "/static/", "/graphql/x"])
 async def test_nothing_else_is_served(ask, path: str) -> None:
     """Any other path is NOT_FOUND, in JSON; the static folder has no way out."""
     answer = await ask(path)

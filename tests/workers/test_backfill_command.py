@@ -80,7 +80,7 @@ async def test_start_and_steer(run: Run, sql: Any) -> None:
     code, out, _ = await run("list", "--json")
     assert [found["kind"] for found in json.loads(out)["runs"]] == ["SEAL", "VERIFY"]
     code, out, _ = await run("list", "--first", "1")
-    assert (code, out.count("\n"), out.startswith("SEAL")) == (0, 1, True)
+    assert (code, out.count("\n"), " UTC  SEAL " in out) == (0, 1, True)
     deeds = await sql.fetch("SELECT action, actor, token_id FROM audit_log ORDER BY sequence")
     assert {(deed["actor"], deed["token_id"]) for deed in deeds} == {("command line", None)}
     assert [deed["action"] for deed in deeds] == [
@@ -127,9 +127,9 @@ async def test_the_certificate_is_told(run: Run, engine: Engine, transact: Any, 
         (["watch", "no id"], "invalid UUID value"),
         (["resume", str(uuid.UUID(int=1))], "backfill run not found"),
         (["watch", str(uuid.UUID(int=1))], "backfill run not found"),
-        (["pause"], "active backfill run not found"),
+        (["pause"], "no backfill run is active"),
         (["watch", "--follow", str(uuid.UUID(int=1))], "--follow goes with no run"),
-        (["watch"], "backfill run not found"),
+        (["watch"], "there is no backfill run yet"),
         (["list", "--first", "0"], "first: must be between 1 and 200"),
         ([], "required: step"),
         (["begin"], "invalid choice"),
@@ -161,7 +161,7 @@ async def test_conflicts(run: Run, transact: Any) -> None:
 async def test_settings_in_the_way(run: Run, monkeypatch: pytest.MonkeyPatch, sql: Any) -> None:
     """No database, none that answers, one of another revision, another keyring: exit code 1, one line, no secret."""
     faults = [
-        ("DATABASE_URL", None, "DATABASE_URL is not set, and no embedded PostgreSQL runs"),
+        ("DATABASE_URL", None, "and no embedded PostgreSQL runs in /"),
         ("DATABASE_URL", "postgresql://u:s3cret@127.0.0.1:1/x", "PostgreSQL does not let us in"),
         ("STRONGROOM_ROOT_KEYS", "s3cret", "STRONGROOM_ROOT_KEYS"),
     ]
@@ -285,6 +285,20 @@ async def test_a_line_tells_everything(transact: Any) -> None:
         f"SEAL {row.id} (dry run): RUNNING, 1,500 of 2,000 rows; 1,000 changed, 499 skipped, 1 quarantined; "
         "50 rows/s; about 10 s left; holding back: why; error: what"
     )
+
+
+async def test_a_list_of_none_says_so(run: Run) -> None:
+    """No run at all: a line says so where people read it; for a script the list is empty."""
+    assert await run("list") == (0, "", "strongroom: there is no backfill run yet\n")
+    assert await run("list", "--json") == (0, '{"runs": []}\n', "")
+
+
+async def test_a_list_tells_when(run: Run, transact: Any, sql: Any) -> None:
+    """Each line of the list begins with the moment in which the run was started, in UTC and to the second."""
+    row = await transact(lambda t: start_backfill(t, SEAL))
+    await sql.execute("UPDATE backfill_runs SET created_at = '2025-01-31 13:00:05.678+01'")
+    code, out, _ = await run("list")
+    assert (code, out) == (0, f"2025-01-31 12:00:05 UTC  {as_line(row)}\n")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0 s"), (59, "59 s"), (190, "3 min 10 s"), (7_500, "2 h 5 min")])

@@ -69,7 +69,9 @@ async def _find(settings: Settings) -> AsyncGenerator[_Place]:
     elif (running := find_running(settings.home)) is not None:
         yield _Place(running, running, own=True)
     elif not (settings.home / "postgres" / "data").exists():
-        raise SettingsError("DATABASE_URL is not set, and there is no embedded PostgreSQL in STRONGROOM_HOME")
+        raise SettingsError(
+            f"DATABASE_URL is not set, and there is no embedded PostgreSQL in {settings.home} (STRONGROOM_HOME)"
+        )
     else:
         with hold(settings.home) as home, EmbeddedPostgres(home) as server:
             yield _Place(server.database_url, server.database_url, own=True)

@@ -69,9 +69,9 @@ def _places(credentials: Sequence[Credential]) -> list[str]:
 
 
 _HEADS: Final = {
-    State.PLAIN: "not sealed yet. SEAL them, then rotate them at their source:",
-    State.SAME: "still have the value that was exposed. Rotate them at their source:",
-    State.WRITTEN: "were written again since. Done, unless the same value was written back:",
+    State.PLAIN: "not sealed yet. Run SEAL, then rotate at the source:",
+    State.SAME: "still with the value that was exposed. Rotate at the source:",
+    State.WRITTEN: "written again since. Done, unless the same value was written back:",
 }
 
 _CREDENTIALS: Final = """

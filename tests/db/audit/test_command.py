@@ -86,7 +86,8 @@ async def test_export(run: Run, record, tamper) -> None:
     until = run("export", "--until", moment).stdout.splitlines()
     assert [*until, *since] == [json.dumps(line) for line in lines]
     assert len(since) == 2
-    assert run("export", "--since", "yesterday").returncode == 2
+    refused = run("export", "--since", "yesterday")
+    assert (refused.returncode, "--since: is no moment in ISO 8601: 'yesterday'" in refused.stderr) == (2, True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")

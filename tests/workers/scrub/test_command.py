@@ -87,7 +87,7 @@ async def test_it_asks_first(verified, run_scrub, sql, capsys, monkeypatch) -> N
     told = capsys.readouterr().out
     for place in ("backups", "external snapshots", "replicas", "WAL archive", "freed disk blocks", "write-ahead log"):
         assert f"[ ] {place}: " in told
-    assert "40 still have the value that was exposed" in told
+    assert "40 still with the value that was exposed" in told
 
 
 async def test_it_waits_for_verify(sql, run_scrub, write_legacy) -> None:
