@@ -559,3 +559,13 @@ def weigh_object(value: Any) -> int:
     """Bytes of a JSON value in memory."""
     items = value if isinstance(value, list) else []
     return sys.getsizeof(value) + sum(map(weigh_object, items))
+
+
+async def test_a_document_that_is_not_for_everybody_is_passed_on(behind, caller, world) -> None:
+    """Whether a document may ask for the schema is decided for each caller, also when it runs another operation."""
+    query = OPERATIONS["Resolve"] + " query Other { __schema { queryType { name } } }"
+    body = json.dumps(json.loads(ask(world, query)) | {"operationName": "Resolve"}).encode()
+    for _ in range(3):
+        before = behind.times
+        assert (await caller.post(body)).json()["data"]["resolve"]
+        assert behind.times == before + 1
