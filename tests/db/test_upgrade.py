@@ -153,8 +153,10 @@ async def test_the_models_are_what_the_migrations_make(database: Database) -> No
 WRITES = (
     "INSERT INTO organizations (id, name, created_by) VALUES (gen_random_uuid(), 'o', 'old')",
     "INSERT INTO integrations (id, name) VALUES (gen_random_uuid(), gen_random_uuid()::text)",
-    "INSERT INTO configs (id, key, config_type, value, updated_by)"
-    " VALUES (gen_random_uuid(), gen_random_uuid()::text, 'string', '{\"value\": 1}', 'old')",
+    """
+    INSERT INTO configs (id, key, config_type, value, updated_by)
+    VALUES (gen_random_uuid(), gen_random_uuid()::text, 'string', '{"value": 1}', 'old')
+    """,
 )
 
 

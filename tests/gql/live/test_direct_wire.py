@@ -110,9 +110,7 @@ async def test_whatever_comes_is_answered_as_by_the_application(api: Any, world:
         assert await send(direct, given) == await send(behind, given), name
 
 
-async def test_pipelined_requests_are_answered_each_in_its_turn(
-    api: Any, world: Any, ports: tuple[int, int]
-) -> None:
+async def test_pipelined_requests_are_answered_each_in_its_turn(api: Any, world: Any, ports: tuple[int, int]) -> None:
     """Several requests on one connection, without waiting, of callers that may and that may not: each gets its own."""
     may, may_not = [(await api.make_token(permission)).encode() for permission in ("config:resolve", "config:read")]
     variables = {"integration": world.name, "organizationId": world.organization}
