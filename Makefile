@@ -35,13 +35,13 @@ endef
 
 # exec, so that the launcher is make's own child: make hands a SIGTERM on to it and waits.
 run:
-	@$(call SET_UP,requirements); exec $(BIN)/python -m db run
+	@$(call SET_UP,requirements); client/build.sh $(BIN)/python; exec $(BIN)/python -m db run
 
 demo:
-	@$(call SET_UP,requirements); exec $(BIN)/python -m db demo
+	@$(call SET_UP,requirements); client/build.sh $(BIN)/python; exec $(BIN)/python -m db demo
 
 test: check
-	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
 
 check:
 	@$(call SET_UP,requirements-dev)
@@ -49,6 +49,7 @@ check:
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pyright --project pyproject.toml --warnings
+	@client/build.sh $(BIN)/python check
 
 bench:
 	@$(call SET_UP,requirements-dev)
@@ -73,7 +74,7 @@ sdk-api:
 # The locks name no index: whoever installs uses their own. uv is only needed here, so it is not locked.
 lock:
 	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet uv
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev client/requirements; do \
 	  .lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-config \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	    $$name.in -o $$name.txt || exit 1; done

@@ -1,4 +1,4 @@
-"""Lists of configs, by key, narrowed to what is asked for."""
+"""Lists of configs, sorted, and narrowed to what is asked for."""
 
 import uuid
 from collections.abc import Sequence
@@ -10,19 +10,21 @@ from sqlalchemy import BindParameter, ColumnElement, Select, String, Uuid, bindp
 
 from db import access
 from db.access import Limit, Principal
+from db.config_orders import ORDERS, ConfigOrder
 from db.configs import select_configs
 from db.errors import NotFound
 from db.models import Config, Integration, Organization
 from db.models.base import CONFIG_TYPE
 from db.models.config import NOWHERE
-from db.pages import Order, Page, count_rows, fetch_page
+from db.pages import Page, count_rows, fetch_page
 from db.policy import admit
 from db.prepared import Shapes
 from db.sessions import QuickSession
 from db.stored import SchemaField, StoredConfig, stored_record
 from db.values import ConfigType
 
-ORDER: Final = Order("configs", (Config.key, Config.id), (str, uuid.UUID))
+ORDER: Final = ORDERS[ConfigOrder.KEY]
+"""How it is sorted unless told otherwise."""
 
 
 class ScopeFilter(StrEnum):
@@ -43,16 +45,23 @@ class Filter:
     integration_id: uuid.UUID | None = None
     type: ConfigType | None = None
     key_contains: str | None = None
+    standalone: bool | None = None
 
 
 async def list_configs(
-    session: QuickSession, principal: Principal, wanted: Filter, first: int, after: str | None
+    session: QuickSession,
+    principal: Principal,
+    wanted: Filter,
+    first: int,
+    after: str | None,
+    order: ConfigOrder = ConfigOrder.KEY,
 ) -> Page[StoredConfig]:
-    """One page of configs, by key. No secret is opened for it."""
+    """One page of configs, by key unless another order is given. No secret is opened for it."""
     admit(principal, "Query.configs")
     await check_filter(session, principal, wanted.organization_id, wanted.integration_id)
     shape, values = _shape(principal, wanted)
-    return await fetch_page(session, (_PAGES, _COUNTS), shape, values, (ORDER, first, after), stored_record)
+    sorted_by = (ORDERS[order], first, after)
+    return await fetch_page(session, (_PAGES, _COUNTS), (order, *shape), values, sorted_by, stored_record)
 
 
 def _shape(principal: Principal, wanted: Filter) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -63,11 +72,17 @@ def _shape(principal: Principal, wanted: Filter) -> tuple[tuple[Any, ...], dict[
         "integration": wanted.integration_id,
         "text": f"%{_escape(wanted.key_contains or '')}%",
     }
-    return (principal.organization_ids, principal.integration_ids, wanted.scope, wanted.type, *given), values
+    limits = principal.organization_ids, principal.integration_ids
+    return (*limits, wanted.scope, wanted.type, wanted.standalone, *given), values
 
 
 def _select_listed(
-    organizations: Limit, integrations: Limit, scope: ScopeFilter, kind: ConfigType | None, *given: bool
+    organizations: Limit,
+    integrations: Limit,
+    scope: ScopeFilter,
+    kind: ConfigType | None,
+    standalone: bool | None,
+    *given: bool,
 ) -> Select[*tuple[Any, ...]]:
     """The configs of a shape (`_shape`), seen by a caller with these limits."""
     of, at, has_text = given
@@ -77,18 +92,21 @@ def _select_listed(
         conditions.append(Config.integration_id == bindparam("integration", type_=Uuid))
     if kind is not None:
         conditions.append(effective_type() == literal(kind, CONFIG_TYPE))
+    if standalone is not None:
+        conditions.append(Config.integration_id.is_(None) if standalone else Config.integration_id.is_not(None))
     if has_text:
         conditions.append(Config.key.ilike(bindparam("text", type_=String), escape="\\"))
     return select_configs(caller).where(*conditions)
 
 
 def _select_page(*shape: Any) -> Select[*tuple[Any, ...]]:
-    *listed, after = shape
-    return ORDER.prepare(_select_listed(*listed), after=after)
+    order, *listed, after = shape
+    return ORDERS[order].prepare(_select_listed(*listed), after=after)
 
 
 def _count_listed(*shape: Any) -> Select[*tuple[Any, ...]]:
-    return count_rows(_select_listed(*shape))
+    _, *listed = shape
+    return count_rows(_select_listed(*listed))
 
 
 _PAGES: Final = Shapes(_select_page)

@@ -64,9 +64,11 @@ async def set_config(transaction: Transaction, write: StandaloneWrite) -> uuid.U
     """Write a standalone config, global or of one organization; its id."""
     principal = transaction.principal
     admit(principal, "Mutation.setConfig")
-    await _lock_organization(transaction, write.organization_id)
+    await lock_organization(transaction, write.organization_id)
     admit_to(principal, "Mutation.setConfig", write.organization_id)
-    value = _checked(write)
+    problems = Problems()
+    value = check_write(write, problems)
+    problems.check()
     current = await lock(transaction, None, [write.organization_id], [write.key])
     expected: dict[Spot, int | None] = {}
     if write.expected_version is not None:
@@ -165,7 +167,8 @@ async def _lock_config(transaction: Transaction, id: uuid.UUID, operation: str) 
     return stored(row)
 
 
-async def _lock_organization(transaction: Transaction, id: uuid.UUID | None) -> None:
+async def lock_organization(transaction: Transaction, id: uuid.UUID | None) -> None:
+    """Keep an organization from being deleted meanwhile; None is none. Raises NotFound."""
     if id is None:
         return
     statement = select(Organization.id).where(Organization.id == id, access.organizations_of(transaction.principal))
@@ -173,19 +176,16 @@ async def _lock_organization(transaction: Transaction, id: uuid.UUID | None) -> 
         raise NotFound("organization")
 
 
-def _checked(write: StandaloneWrite) -> JSON:
-    problems = Problems()
-    problems.name(write.key, "key")
-    problems.text(write.description, DESCRIPTION_LIMIT, "description")
+def check_write(write: StandaloneWrite, problems: Problems, *path: str | int) -> JSON:
+    """The value to store; meaningless if `problems` grows."""
+    problems.name(write.key, *path, "key")
+    problems.text(write.description, DESCRIPTION_LIMIT, *path, "description")
     if write.expected_version is not None and write.expected_version < 0:
-        problems.add("must be a version: 0 for none yet", "expectedVersion")
-    value = None
+        problems.add("must be a version: 0 for none yet", *path, "expectedVersion")
     if is_empty(write.value):
-        problems.add("must not be empty; use deleteConfig to remove a config", "value")
-    else:
-        value = check_value(Field(write.key, write.type), write.value, problems, "value")
-    problems.check()
-    return value
+        problems.add("must not be empty; use deleteConfig to remove a config", *path, "value")
+        return None
+    return check_value(Field(write.key, write.type), write.value, problems, *path, "value")
 
 
 def _deed(action: str, row: StoredConfig, detail: dict[str, Any] | None = None) -> Deed:

@@ -1,7 +1,7 @@
 """History: what a config held before. Values go there before they are overwritten or deleted, sealed if secret."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -95,6 +95,15 @@ def history_at(integration_id: uuid.UUID | None, organization_id: uuid.UUID | No
         (func.coalesce(ConfigVersion.integration_id, NOWHERE) == (integration_id or NOWHERE))
         & (func.coalesce(ConfigVersion.organization_id, NOWHERE) == (organization_id or NOWHERE))
         & (ConfigVersion.key == key)
+    )
+
+
+def history_of_keys(organization_id: uuid.UUID | None, keys: Collection[str]) -> ColumnElement[bool]:
+    """The history of an owner's standalone configs of these keys, in that form too."""
+    return (
+        (func.coalesce(ConfigVersion.integration_id, NOWHERE) == NOWHERE)
+        & (func.coalesce(ConfigVersion.organization_id, NOWHERE) == (organization_id or NOWHERE))
+        & among(ConfigVersion.key, keys)
     )
 
 

@@ -40,6 +40,15 @@ class IntegrationRow:
     updated_at: datetime
 
 
+class Previewed(Exception):
+    """Undoes a transaction that was only to tell what it does."""
+
+    def __init__(self, row: IntegrationRow, done: SchemaChange) -> None:
+        super().__init__("a preview")
+        self.row = row
+        self.done = done
+
+
 def select_integrations(principal: Principal) -> Select[*tuple[Any, ...]]:
     """The integrations that a caller sees."""
     return select(*_COLUMNS).where(access.integrations_of(principal))
@@ -74,11 +83,14 @@ _BY_ID = Shapes(_select_by_id)
 
 
 async def list_integrations(
-    session: ReadSession, principal: Principal, first: int, after: str | None
+    session: ReadSession, principal: Principal, first: int, after: str | None, name_contains: str | None = None
 ) -> Page[IntegrationRow]:
-    """One page of integrations, by name."""
+    """One page of integrations, by name; only names with a text in them, if given."""
     admit(principal, "Query.integrations")
-    return await read_page(session, select_integrations(principal), ORDER, first, after, _row)
+    statement = select_integrations(principal)
+    if name_contains:
+        statement = statement.where(Integration.name.icontains(name_contains, autoescape=True))
+    return await read_page(session, statement, ORDER, first, after, _row)
 
 
 async def create_integration(
@@ -102,8 +114,13 @@ async def update_integration(
     id: uuid.UUID,
     changes: Mapping[str, str | None],
     fields: Sequence[Field] | None,
+    *,
+    dry_run: bool = False,
 ) -> tuple[IntegrationRow, SchemaChange]:
-    """Change name, description (those in `changes`) and, if given, the full list of fields with their rows."""
+    """Change name, description (those in `changes`) and, if given, the full list of fields with their rows.
+
+    With `dry_run` it is all done and refused like the real thing, and then taken back: it raises Previewed.
+    """
     admit(transaction.principal, "Mutation.updateIntegration")
     await lock_integration(transaction, id, exclusive=True)
     admit_to(transaction.principal, "Mutation.updateIntegration", None)
@@ -115,6 +132,8 @@ async def update_integration(
     row = await _update(transaction, id, changes)
     deed = Deed("integration.update", integration_id=id, detail=done.told())
     transaction.record(deed)
+    if dry_run:
+        raise Previewed(row, done)
     return row, done
 
 

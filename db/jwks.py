@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any, Final, cast
+from urllib.parse import urlencode
 
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
@@ -101,8 +102,8 @@ class KeySet:
 
 def fetch_keys(oidc: Oidc) -> Keys:
     """The provider's keys by id, from its JWKS; where that is, its discovery document says unless it is configured."""
-    url = oidc.jwks_url or _discover(oidc.issuer)
-    listed = _get(url).get("keys")
+    url = oidc.jwks_url or discover(oidc.issuer, "jwks_uri")
+    listed = fetch_json(url).get("keys")
     if not isinstance(listed, list):
         raise ValueError("no JWKS")  # noqa: TRY004 - what the network sent is no programmer's error
     keys = [cast("dict[str, Any]", key) for key in cast("list[Any]", listed) if isinstance(key, dict)]
@@ -114,9 +115,10 @@ def _id(key: Mapping[str, Any]) -> str | None:
     return id if isinstance(id, str) else None
 
 
-def _discover(issuer: str) -> str:
-    found = _get(issuer.rstrip("/") + "/.well-known/openid-configuration")
-    url = found.get("jwks_uri")
+def discover(issuer: str, endpoint: str) -> str:
+    """The URL that an issuer's discovery document gives for an endpoint. Raises ValueError, OSError, HTTPException."""
+    found = fetch_json(issuer.rstrip("/") + "/.well-known/openid-configuration")
+    url = found.get(endpoint)
     # An issuer speaks for itself only, and its keys do not come over a plain wire.
     if found.get("issuer") != issuer or not isinstance(url, str) or not is_safe_url(url):
         raise ValueError("no discovery document of this issuer")
@@ -130,9 +132,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Follow none: urllib then raises HTTPError."""
 
 
-def _get(url: str) -> dict[str, Any]:
+def fetch_json(url: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The JSON object at a URL, or what it answers to a form. Follows no redirect. Raises ValueError, OSError,
+    HTTPException."""
     opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=ssl.create_default_context()))
-    request = urllib.request.Request(url, headers={"accept": "application/json"})  # noqa: S310 - `is_safe_url`
+    data = None if form is None else urlencode(form).encode()
+    request = urllib.request.Request(url, data=data, headers={"accept": "application/json"})  # noqa: S310 - `is_safe_url`
     try:
         with opener.open(request, timeout=_TIMEOUT) as answer:
             body = answer.read(_LONGEST + 1)

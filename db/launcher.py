@@ -21,6 +21,7 @@ from db.settings import Settings
 from db.supervisor import Child, stop_together
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+_CONSOLE: Final = ROOT / "client" / "dist" / "index.html"
 COMMANDS: Final[Mapping[str, Sequence[str]]] = {"API": ("gql", "serve"), "worker": ("workers",)}
 """The modules that are run, in the order in which they start and are stopped."""
 
@@ -180,6 +181,8 @@ class Launcher:
     def _announce(self) -> None:
         place = f"http://{_in_url(self.settings.host)}:{self.settings.port}"
         say(f"ready at {place}/graphql (GraphiQL in a browser; {place}/readyz tells the state)")
+        if _CONSOLE.exists():
+            say(f"the console is at {place}/console")
 
     async def _unless_stopped(self, work: Awaitable[T]) -> T:
         """The work's result; the work is cancelled when a signal comes first."""

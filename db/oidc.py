@@ -30,6 +30,7 @@ NAMES: Final = tuple(
     for name in (
         "ALGORITHMS",
         "AUDIENCE",
+        "CLIENT_ID",
         "INTEGRATIONS_CLAIM",
         "ISSUER",
         "JWKS_URL",
@@ -38,6 +39,7 @@ NAMES: Final = tuple(
         "ORGANIZATIONS_CLAIM",
         "PERMISSIONS_CLAIM",
         "ROLES",
+        "SCOPES",
     )
 )
 
@@ -50,6 +52,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 class Oidc:
     """The provider, and which of its claims say what. `roles` None: the claim names permissions itself.
 
+    `client_id` is what the console is at the provider; None: people do not sign in there.
     `max_age`: for how many seconds a JWT holds at most after it was issued, whatever its own end; None is no limit.
     """
 
@@ -62,6 +65,8 @@ class Oidc:
     integrations_claim: str | None = None
     roles: Mapping[str, frozenset[Permission]] | None = None
     leeway: int = 30
+    client_id: str | None = None
+    scopes: str = "openid profile"
     max_age: int | None = None
 
 
@@ -83,6 +88,8 @@ def read_oidc(environ: Mapping[str, str]) -> Oidc | None:
         integrations_claim=given.get("INTEGRATIONS_CLAIM"),
         roles=_roles(given["ROLES"]) if "ROLES" in given else None,
         leeway=_leeway(given.get("LEEWAY", "30")),
+        client_id=given.get("CLIENT_ID"),
+        scopes=_scopes(given.get("SCOPES", "openid profile")),
         max_age=_max_age(given["MAX_AGE"]) if "MAX_AGE" in given else None,
     )
 
@@ -132,6 +139,13 @@ def _algorithms(text: str) -> tuple[str, ...]:
     if not found or set(found) - set(ALGORITHMS):
         raise SettingsError(f"{PREFIX}ALGORITHMS may name only {', '.join(ALGORITHMS)}")
     return found
+
+
+def _scopes(text: str) -> str:
+    found = text.split()
+    if "openid" not in found or not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e ]+", text):
+        raise SettingsError(f"{PREFIX}SCOPES is not a list of scopes apart by spaces, openid among them")
+    return " ".join(found)
 
 
 def _leeway(text: str) -> int:

@@ -63,11 +63,14 @@ _BY_ID = Shapes(_select_by_id)
 
 
 async def list_organizations(
-    session: ReadSession, principal: Principal, first: int, after: str | None
+    session: ReadSession, principal: Principal, first: int, after: str | None, name_contains: str | None = None
 ) -> Page[OrganizationRow]:
-    """One page of organizations, by name."""
+    """One page of organizations, by name; only names with a text in them, if given."""
     admit(principal, "Query.organizations")
-    return await read_page(session, select_organizations(principal), ORDER, first, after, _row)
+    statement = select_organizations(principal)
+    if name_contains:
+        statement = statement.where(Organization.name.icontains(name_contains, autoescape=True))
+    return await read_page(session, statement, ORDER, first, after, _row)
 
 
 async def create_organization(transaction: Transaction, id: uuid.UUID | None, name: str) -> OrganizationRow:

@@ -37,13 +37,14 @@ async def missing_of(
         mapping.id: [
             field.key
             for field in required.get(mapping.integration_id, [])
-            if not _is_filled(field, _layers(rows, mapping, field.key), legacy_keys)
+            if not is_filled(field, _layers(rows, mapping, field.key), legacy_keys)
         ]
         for mapping in mappings
     }
 
 
-def _is_filled(field: Field, layers: Sequence[StoredConfig], legacy_keys: LegacyKeys) -> bool:
+def is_filled(field: Field, layers: Sequence[StoredConfig], legacy_keys: LegacyKeys) -> bool:
+    """Whether a field has a value, as `resolve` would tell; the layers come override first."""
     won = winner(layers, legacy_keys)
     return field.default is not None if won is None else not isinstance(won[1], Misfit)
 

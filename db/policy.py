@@ -67,6 +67,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Query.mappings": _READ,
         "Query.organization": _READ,
         "Query.organizations": _READ,
+        "Query.overview": _READ,
         "Query.quarantine": Rule((_P.BACKFILL_RUN, _P.CONFIG_READ), Reach.SEEN),
         "Query.resolve": Rule((_P.CONFIG_RESOLVE,), Reach.SEEN),
         "Subscription.configChanged": Rule((_P.CONFIG_RESOLVE,), Reach.SEEN),
@@ -75,6 +76,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Query.backfillRuns": _RUNS,
         "Query.rootKeys": _RUNS,
         "Query.tokens": _TOKENS,
+        "Query.viewer": Rule(tuple(_P), Reach.SEEN),
         "Config.decryptedValue": Rule((_P.CONFIG_REVEAL,), Reach.OWNED),
         "Mutation.createOrganization": Rule((_P.ORGANIZATION_WRITE,), Reach.UNLIMITED),
         "Mutation.deleteOrganization": Rule((_P.ORGANIZATION_WRITE,), Reach.STANDALONE),
@@ -87,6 +89,7 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
         "Mutation.deleteMapping": _WRITE,
         "Mutation.upsertMappings": _WRITE,
         "Mutation.setConfig": Rule((_P.CONFIG_WRITE,), Reach.STANDALONE),
+        "Mutation.setConfigs": Rule((_P.CONFIG_WRITE,), Reach.STANDALONE),
         "Mutation.deleteConfig": _WRITE,
         "Mutation.restoreConfig": Rule((_P.CONFIG_WRITE,), Reach.OWNED, UNSEALING),
         "Mutation.startBackfill": _RUNS,
@@ -102,6 +105,8 @@ POLICY: Final[Mapping[str, Rule]] = MappingProxyType(
 
 FOLLOWING: Final = frozenset(
     {
+        "AuditEvent.integration",
+        "AuditEvent.organization",
         "Config.history",
         "Config.integration",
         "Config.organization",
@@ -135,6 +140,16 @@ def admit(principal: Principal, operation: str) -> Rule:
     if rule.reach is Reach.UNLIMITED:
         principal.require_unlimited()
     return rule
+
+
+def permits(principal: Principal, operation: str, owner: uuid.UUID | None) -> bool:
+    """Whether `admit` and `admit_to` would let a caller do this to something of `owner`."""
+    try:
+        admit(principal, operation)
+        admit_to(principal, operation, owner)
+    except Forbidden:
+        return False
+    return True
 
 
 def admit_to(principal: Principal, operation: str, owner: uuid.UUID | None) -> None:

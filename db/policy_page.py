@@ -50,9 +50,15 @@ def _table(names: list[str]) -> list[str]:
     rows = ["| operation | needs | limited tokens | sometimes also |", "| --- | --- | --- | --- |"]
     for name in names:
         rule = POLICY[name]
-        needs = " or ".join(f"`{permission}`" for permission in rule.permissions)
+        needs = _needs(rule)
         rows.append(f"| `{name}` | {needs} | {_REACHES[rule.reach]} | {_also(rule)} |")
     return rows
+
+
+def _needs(rule: Rule) -> str:
+    if len(rule.permissions) == len(Permission):
+        return "any permission"
+    return " or ".join(f"`{permission}`" for permission in rule.permissions)
 
 
 def _also(rule: Rule) -> str:
@@ -60,7 +66,8 @@ def _also(rule: Rule) -> str:
 
 
 def _opened(permission: Permission) -> str:
-    names = [name for name in sorted(POLICY, key=_place) if permission in POLICY[name].permissions]
+    opened = [name for name in sorted(POLICY, key=_place) if permission in POLICY[name].permissions]
+    names = [name for name in opened if len(POLICY[name].permissions) < len(Permission)]
     return ", ".join(f"`{name}`" for name in names) or "nothing yet"
 
 

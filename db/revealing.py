@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from db.configs import configs_by_id
 from db.deeds import Deed
-from db.errors import Forbidden, NotFound, StrongroomError, Undecryptable
+from db.errors import BadInput, Forbidden, NotFound, Problem, StrongroomError, Undecryptable
 from db.policy import admit, admit_to
 from db.stored import StoredConfig
 from db.values import JSON
@@ -20,21 +20,29 @@ class Revealed:
     value: JSON
 
 
-async def reveal(transaction: Transaction, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Revealed | StrongroomError]:
+async def reveal(
+    transaction: Transaction, ids: Collection[uuid.UUID], *, needs_reason: bool = False
+) -> dict[uuid.UUID, Revealed | StrongroomError]:
     """Each visible config's value, or why it is not revealed. The audit record commits with the transaction.
 
-    The edge hands values out only after the commit, so that nothing leaves without its record.
+    The edge hands values out only after the commit, so that nothing leaves without its record. With `needs_reason`
+    no secret is revealed to who gives none.
     """
     admit(transaction.principal, "Config.decryptedValue")
     rows = await configs_by_id(transaction.session, transaction.principal, ids)
     opened = await open_rows(transaction.session, transaction.vault, list(rows.values()))
-    found = {id: _result(transaction, rows.get(id), opened) for id in ids}
+    unexplained = needs_reason and transaction.origin.reason is None
+    found = {id: _result(transaction, rows.get(id), opened, unexplained=unexplained) for id in ids}
     _record(transaction, [rows[id] for id, result in found.items() if isinstance(result, Revealed)])
     return found
 
 
 def _result(
-    transaction: Transaction, row: StoredConfig | None, opened: dict[uuid.UUID, Opened | Shut]
+    transaction: Transaction,
+    row: StoredConfig | None,
+    opened: dict[uuid.UUID, Opened | Shut],
+    *,
+    unexplained: bool,
 ) -> Revealed | StrongroomError:
     if row is None:
         return NotFound("config")
@@ -45,6 +53,8 @@ def _result(
     found = opened[row.id]
     if not row.is_secret:
         return Revealed(row.shown)
+    if unexplained:
+        return BadInput([Problem(("Strongroom-Reason",), "must say why: this service asks for a reason")])
     return Revealed(found.value) if isinstance(found, Opened) else Undecryptable([row.key])
 
 

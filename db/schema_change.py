@@ -5,7 +5,8 @@ refused naming the rows that do not fit. Turning a secret into anything else rev
 """
 
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import delete, insert, update
@@ -37,11 +38,15 @@ from db.writing import Entry, adopt, overwrite, put, remove
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
-    """How many rows a change of the schema migrated, dropped into the history and brought back from it."""
+    """How many rows a change of the schema migrated, dropped into the history and brought back from it.
+
+    `by_key` is the same of each key that has any.
+    """
 
     migrated: int = 0
     dropped: int = 0
     restored: int = 0
+    by_key: Mapping[str, "SchemaChange"] = field(default_factory=dict[str, "SchemaChange"])
 
     def told(self) -> dict[str, int]:
         """For the audit log."""
@@ -91,7 +96,15 @@ async def change_schema(transaction: Transaction, integration_id: uuid.UUID, fie
     await adopt(transaction, plan.adopted)
     await _seal_history(transaction, plan)
     await put(transaction, plan.restored, {})
-    return SchemaChange(len(plan.migrated) + len(plan.adopted), len(gone), len(plan.restored))
+    return _sum_up(plan, gone)
+
+
+def _sum_up(plan: _Plan, gone: Sequence[StoredConfig]) -> SchemaChange:
+    migrated = Counter(row.key for row, _ in (*plan.migrated, *plan.adopted))
+    dropped = Counter(row.key for row in gone)
+    restored = Counter(entry.key for entry in plan.restored)
+    by_key = {key: SchemaChange(migrated[key], dropped[key], restored[key]) for key in migrated | dropped | restored}
+    return SchemaChange(migrated.total(), dropped.total(), restored.total(), by_key)
 
 
 async def _lock_rows(transaction: Transaction, integration_id: uuid.UUID, keys: Sequence[str]) -> list[StoredConfig]:

@@ -52,6 +52,7 @@ class Settings:
     automatic_persisted_queries: int = 0
     migration_database_url: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = ()
+    reveal_needs_reason: bool = False
     introspection: Introspection = "authenticated"
     backfill_max_lag: int | None = 5
     """Seconds that a replica may lag before runs hold back; None heeds none."""
@@ -84,6 +85,7 @@ class Settings:
             automatic_persisted_queries=_read_count(environ.get("STRONGROOM_AUTOMATIC_PERSISTED_QUERIES", "0")),
             migration_database_url=_read_migration_url(environ.get("STRONGROOM_MIGRATION_DATABASE_URL")),
             trusted_proxies=_read_networks(environ.get("STRONGROOM_TRUSTED_PROXIES")),
+            reveal_needs_reason=_read_reason(environ.get("STRONGROOM_REVEAL_REASON", "optional")),
             introspection=_read_introspection(environ.get("STRONGROOM_INTROSPECTION", "authenticated")),
             backfill_max_lag=_read_optional(environ, "STRONGROOM_BACKFILL_MAX_LAG", "5", 3600),
             backfill_schedule=_read_optional(environ, "STRONGROOM_BACKFILL_SCHEDULE", "off", 60),
@@ -131,6 +133,7 @@ _NAMES: Final = (
     "STRONGROOM_LEGACY_SECRET_KEY_SALT",
     "STRONGROOM_MIGRATION_DATABASE_URL",
     "STRONGROOM_PORT",
+    "STRONGROOM_REVEAL_REASON",
     "STRONGROOM_ROOT_KEYS",
     *OIDC_NAMES,
     "STRONGROOM_TRUSTED_DOCUMENTS",
@@ -240,6 +243,12 @@ def _read_trusted(text: str) -> Trusted:
     if text not in ("off", "allow", "only"):
         raise SettingsError("STRONGROOM_TRUSTED_DOCUMENTS is not off, allow or only")
     return text
+
+
+def _read_reason(text: str) -> bool:
+    if text not in ("optional", "required"):
+        raise SettingsError("STRONGROOM_REVEAL_REASON is not optional or required")
+    return text == "required"
 
 
 def _read_introspection(text: str) -> Introspection:

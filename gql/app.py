@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from db.audit import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
+from db.code_flow import CodeFlow
 from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
@@ -30,6 +31,8 @@ from db.upgrade import is_current
 from db.vault import Vault
 from gql.asked import Asked
 from gql.change_stream import ChangeStream
+from gql.console import CONSOLE, list_console_routes, trust_console
+from gql.console_sign_in import list_sign_in_routes
 from gql.context import Service, open_context
 from gql.direct import PATH, Direct
 from gql.http import GraphQLEndpoint
@@ -56,7 +59,13 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
         async with (
             open_authenticator(settings, database, vault.audit) as authenticator,
             run_service(
-                database, vault, Queue(redis_url), database_url, authenticator, settings.trusted_proxies
+                database,
+                vault,
+                Queue(redis_url),
+                database_url,
+                authenticator,
+                settings.trusted_proxies,
+                reveal_needs_reason=settings.reveal_needs_reason,
             ) as service,
         ):
             yield service
@@ -72,13 +81,25 @@ async def run_service(
     database_url: str,
     authenticator: Authenticator,
     trusted_proxies: Sequence[Network] = (),
+    *,
+    reveal_needs_reason: bool = False,
 ) -> AsyncGenerator[Service]:
     """A service on these parts, with its background tasks, until the block ends."""
     pool = await Pool.open(database_url)
     resolver = Resolver(pool, vault, Snapshots())
     audit = AuditBuffer(database, vault.audit)
     changes = ChangeStream(database, resolver.forget)
-    service = Service(database, vault, queue, audit, authenticator, resolver, changes, trusted_proxies=trusted_proxies)
+    service = Service(
+        database,
+        vault,
+        queue,
+        audit,
+        authenticator,
+        resolver,
+        changes,
+        trusted_proxies=trusted_proxies,
+        reveal_needs_reason=reveal_needs_reason,
+    )
     feed = ChangeFeed(
         database_url,
         resolver.snapshots,
@@ -105,8 +126,10 @@ def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
     Raises SettingsError if the file of trusted documents is not what it should be.
     """
     origins = settings.cors_origins if settings else ()
-    trust = read_trust(settings) if settings else Trust()
+    trust = trust_console(read_trust(settings)) if settings else Trust()
     open_for = open_context(service)
+    oidc = settings.oidc if settings else None
+    flow = None if oidc is None or oidc.client_id is None else CodeFlow(oidc)
     allowed = allow_introspection(settings.introspection if settings else "authenticated")
     asked = Asked()
     page = _STATIC / "graphiql.html"
@@ -119,6 +142,8 @@ def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
             Route("/healthz", _alive),
             Route("/readyz", _Readiness(service)),
             Mount("/static", StaticFiles(directory=_STATIC)),
+            *list_sign_in_routes(service, flow),
+            *list_console_routes(CONSOLE),
         ],
         middleware=[Middleware(Guard), *list_middleware(origins)],
         exception_handlers={HTTPException: answer_http_exception},

@@ -11,6 +11,10 @@ First = Annotated[int | None, strawberry.argument(description="How many items: 1
 After = Annotated[str | None, strawberry.argument(description="The cursor after which to begin.")]
 Id = Annotated[strawberry.ID, strawberry.argument(description="The row's UUID.")]
 OptionalId = Annotated[strawberry.ID | None, strawberry.argument(description="Only of this one.")]
+NameContains = Annotated[
+    str | None,
+    strawberry.argument(description="Only names with this text in them, in upper or lower case; null is all."),
+]
 Name = Annotated[str | None, strawberry.argument(description="Its name.")]
 
 

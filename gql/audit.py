@@ -11,6 +11,8 @@ from db.limits import identifier
 from gql.arguments import After, First, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
+from gql.integrations import Integration, show_integration
+from gql.organizations import Organization, show_organization
 from gql.scalars import JSON
 
 
@@ -35,6 +37,24 @@ class AuditEvent:
     times: int = strawberry.field(description="How often it was done from `at` to `lastAt`; resolves are counted.")
     last_at: datetime = strawberry.field(description="When it was done for the last time: `at`, if that was once.")
     sequence: str = strawberry.field(description="Its number in its chain, by which verifying the log names it.")
+    organization_key: strawberry.Private[uuid.UUID | None] = None
+    integration_key: strawberry.Private[uuid.UUID | None] = None
+
+    @strawberry.field(description="Whose it is, as far as it is still there.")
+    async def organization(self, info: GraphQLInfo) -> Organization | None:
+        """Whose it is."""
+        if self.organization_key is None:
+            return None
+        found = await info.context.loaders.organization.load(self.organization_key)
+        return None if found is None else show_organization(found)
+
+    @strawberry.field(description="The integration that it is about, as far as it is still there.")
+    async def integration(self, info: GraphQLInfo) -> Integration | None:
+        """The integration that it is about."""
+        if self.integration_key is None:
+            return None
+        found = await info.context.loaders.integration.load(self.integration_key)
+        return None if found is None else show_integration(found)
 
 
 @strawberry.input(description="What a list of events is narrowed to. A field left out or null does not narrow it.")
@@ -69,6 +89,8 @@ def show_event(recorded: rules.RecordedEvent) -> AuditEvent:
         times=event.times,
         last_at=event.last_at or event.at,
         sequence=str(recorded.sequence),
+        organization_key=event.organization_id,
+        integration_key=event.integration_id,
     )
 
 

@@ -8,6 +8,7 @@ from db import configs as rules
 from db import integrations as integration_rules
 from db.errors import NotFound
 from db.limits import identifier
+from db.standalone import set_configs
 from gql.arguments import Input
 from gql.configs import Config, show_config
 from gql.context import Context, GraphQLInfo
@@ -55,6 +56,27 @@ class SetConfigInput:
     )
 
 
+@strawberry.input(description="One of many standalone configs to write.")
+class StandaloneConfigInput:
+    """One of many standalone configs to write."""
+
+    key: str = strawberry.field(description="Its key: 1 to 255 characters; each only once.")
+    type: ConfigType = strawberry.field(description="What its value is.")
+    value: JSON | None = strawberry.field(default=None, description="The value; empty is refused, use deleteConfig.")
+    description: str | None = strawberry.field(default=strawberry.UNSET, description="For people; null clears it.")
+    expected_version: int | None = strawberry.field(
+        default=None, description="Refuses to write over a newer version. 0 is: not there yet."
+    )
+
+
+@strawberry.input(description="Standalone configs to write, all of one owner; all or none.")
+class SetConfigsInput:
+    """Standalone configs to write."""
+
+    organization_id: strawberry.ID | None = strawberry.field(default=None, description="Null for global configs.")
+    configs: list[StandaloneConfigInput] = strawberry.field(description="The configs: 500 at most.")
+
+
 @strawberry.input(description="A config to delete.")
 class DeleteConfigInput:
     """A config to delete."""
@@ -85,6 +107,13 @@ class SetConfigPayload:
     config: Config = strawberry.field(description="The config as it is now.")
 
 
+@strawberry.type(description="What setConfigs wrote.")
+class SetConfigsPayload:
+    """What setConfigs wrote."""
+
+    configs: list[Config] = strawberry.field(description="The configs as they are now, in the order they were given.")
+
+
 @strawberry.type(description="What deleteConfig deleted.")
 class DeleteConfigPayload:
     """What deleteConfig deleted."""
@@ -97,6 +126,18 @@ class RestoreConfigPayload:
     """What restoreConfig wrote."""
 
     config: Config = strawberry.field(description="The config as it is now.")
+
+
+def _read_write(owner: uuid.UUID | None, given: SetConfigInput | StandaloneConfigInput) -> rules.StandaloneWrite:
+    return rules.StandaloneWrite(
+        owner,
+        given.key,
+        given.type,
+        given.value,
+        None if given.description is strawberry.UNSET else given.description,
+        given.description is not strawberry.UNSET,
+        given.expected_version,
+    )
 
 
 @strawberry.type
@@ -122,17 +163,20 @@ class ConfigMutation:
     @strawberry.mutation(description="A standalone config: global, or of one organization. Needs config:write.")
     async def set_config(self, info: GraphQLInfo, input: Input[SetConfigInput]) -> SetConfigPayload:
         """Write a standalone config."""
-        write = rules.StandaloneWrite(
-            None if input.organization_id is None else identifier(input.organization_id, "organizationId"),
-            input.key,
-            input.type,
-            input.value,
-            None if input.description is strawberry.UNSET else input.description,
-            input.description is not strawberry.UNSET,
-            input.expected_version,
-        )
+        owner = None if input.organization_id is None else identifier(input.organization_id, "organizationId")
+        write = _read_write(owner, input)
         id = await info.context.write(lambda transaction: rules.set_config(transaction, write))
         return SetConfigPayload(config=await load_config(info.context, id))
+
+    @strawberry.mutation(
+        description="Many standalone configs at once: global, or of one organization; all or none. Needs config:write."
+    )
+    async def set_configs(self, info: GraphQLInfo, input: Input[SetConfigsInput]) -> SetConfigsPayload:
+        """Write standalone configs."""
+        owner = None if input.organization_id is None else identifier(input.organization_id, "organizationId")
+        writes = [_read_write(owner, given) for given in input.configs]
+        ids = await info.context.write(lambda transaction: set_configs(transaction, owner, writes))
+        return SetConfigsPayload(configs=await load_configs(info.context, ids))
 
     @strawberry.mutation(
         description=(

@@ -12,11 +12,12 @@ from db.history import PastValue
 from db.integrations import IntegrationRow
 from db.limits import Problems, identifier
 from db.organizations import OrganizationRow
+from db.policy import permits
 from db.stored import StoredConfig
 from gql.arguments import After, First, Id, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
-from gql.enums import ConfigScope, ConfigType, ScopeFilter
+from gql.enums import ConfigOrder, ConfigScope, ConfigType, ScopeFilter
 from gql.following import Follow, followed
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
@@ -86,6 +87,17 @@ class Config:
     async def decrypted_value(self, info: GraphQLInfo) -> JSON | None:
         """The value in the clear."""
         return (await info.context.loaders.revealed.load(self.row.id)).value
+
+    @strawberry.field(description="Whether the caller may read its decryptedValue.")
+    def can_reveal(self, info: GraphQLInfo) -> bool:
+        """Whether the caller may reveal it."""
+        return permits(info.context.principal, "Config.decryptedValue", self.row.organization_id)
+
+    @strawberry.field(description="Whether the caller may write and delete it.")
+    def can_write(self, info: GraphQLInfo) -> bool:
+        """Whether the caller may write it."""
+        operation = "Mutation.setConfig" if self.row.integration_id is None else "Mutation.deleteConfig"
+        return permits(info.context.principal, operation, self.row.organization_id)
 
     @strawberry.field(description="Whom it belongs to.")
     def scope(self) -> ConfigScope:
@@ -177,6 +189,9 @@ class ConfigFilter:
     key_contains: str | None = strawberry.field(
         default=None, description="Only keys with this text in them, in upper or lower case."
     )
+    standalone: bool | None = strawberry.field(
+        default=None, description="Only those without an integration, or, if false, only those with one."
+    )
 
     def read(self) -> config_lists.Filter:
         """The filter of the rules."""
@@ -190,9 +205,11 @@ class ConfigFilter:
             integration_id=integration,
             type=self.type,
             key_contains=self.key_contains,
+            standalone=self.standalone,
         )
 
 
+OrderBy = Annotated[ConfigOrder | None, strawberry.argument(description="How to sort it; null is by key.")]
 OptionalFilter = Annotated[ConfigFilter | None, strawberry.argument(description="What to narrow the list to.")]
 
 
@@ -200,14 +217,21 @@ OptionalFilter = Annotated[ConfigFilter | None, strawberry.argument(description=
 class ConfigQuery:
     """Queries of configs."""
 
-    @strawberry.field(description="Configs by key, secrets masked. Needs config:read.")
+    @strawberry.field(description="Configs, by key unless told otherwise; secrets masked. Needs config:read.")
     async def configs(
-        self, info: GraphQLInfo, filter: OptionalFilter = None, first: First = 50, after: After = None
+        self,
+        info: GraphQLInfo,
+        filter: OptionalFilter = None,
+        first: First = 50,
+        after: After = None,
+        order_by: OrderBy = ConfigOrder.KEY,
     ) -> Connection[Config]:
-        """Configs by key."""
+        """Configs."""
         wanted = config_lists.Filter() if filter is None else filter.read()
         async with info.context.read() as session:
-            page = await config_lists.list_configs(session, info.context.principal, wanted, page_size(first), after)
+            page = await config_lists.list_configs(
+                session, info.context.principal, wanted, page_size(first), after, order_by or ConfigOrder.KEY
+            )
         return connect(page, show_config)
 
     @strawberry.field(description="One config. Needs config:read.")

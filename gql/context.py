@@ -48,6 +48,7 @@ class Service:
     lines: Lines = field(default_factory=Lines)
     progress: Progress = field(default_factory=Progress)
     trusted_proxies: Sequence[Network] = ()
+    reveal_needs_reason: bool = False
 
 
 class Context:
@@ -91,7 +92,13 @@ class Context:
     @cached_property
     def loaders(self) -> Loaders:
         """This request's loaders."""
-        return Loaders(self.service.database, self.service.vault, self.principal, self.origin)
+        return Loaders(
+            self.service.database,
+            self.service.vault,
+            self.principal,
+            self.origin,
+            reveal_needs_reason=self.service.reveal_needs_reason,
+        )
 
 
 GraphQLInfo = Info[Context, None]

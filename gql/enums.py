@@ -5,11 +5,12 @@ from enum import Enum
 import strawberry
 
 from db.config_lists import ScopeFilter
+from db.config_orders import ConfigOrder
 from db.models import BackfillKind, BackfillStatus
 from db.snapshot import ValueSource
 from db.values import ConfigType
 
-__all__ = ["BackfillKind", "BackfillStatus", "ConfigScope", "ConfigType", "ScopeFilter", "ValueSource"]
+__all__ = ["BackfillKind", "BackfillStatus", "ConfigOrder", "ConfigScope", "ConfigType", "ScopeFilter", "ValueSource"]
 
 strawberry.enum(ConfigType, name="ConfigType", description="What a config's value is.")
 strawberry.enum(
@@ -20,6 +21,7 @@ strawberry.enum(
         "organization's and ORGANIZATION_AND_GLOBAL is ALL."
     ),
 )
+strawberry.enum(ConfigOrder, name="ConfigOrder", description="How a list of configs is sorted; _DESC is from the end.")
 strawberry.enum(ValueSource, name="ValueSource", description="Which layer a resolved value is from; an override wins.")
 strawberry.enum(
     BackfillKind,

@@ -8,7 +8,7 @@ from db import integrations as rules
 from db.errors import refuse
 from db.fields import Field
 from db.limits import identifier
-from gql.arguments import After, First, Input, Name, OptionalId, page_size
+from gql.arguments import After, First, Input, Name, NameContains, OptionalId, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigType
@@ -119,6 +119,9 @@ class UpdateIntegrationInput:
             "the history and come back with it. Turning a SECRET into anything else needs config:reveal."
         ),
     )
+    dry_run: bool | None = strawberry.field(
+        default=False, description="Change nothing, and answer or refuse as if it had been changed."
+    )
 
 
 @strawberry.input(description="An integration to delete.")
@@ -135,14 +138,25 @@ class CreateIntegrationPayload:
     integration: Integration = strawberry.field(description="The new integration.")
 
 
+@strawberry.type(description="What a change of the schema does to the rows of one key.")
+class KeyChange:
+    """What a change of the schema does to the rows of one key."""
+
+    key: str = strawberry.field(description="The config key.")
+    migrated: int = strawberry.field(description="Rows whose type the change migrates.")
+    dropped: int = strawberry.field(description="Values that go to the history with their field.")
+    restored: int = strawberry.field(description="Values that come back from the history with their field.")
+
+
 @strawberry.type(description="What updateIntegration changed.")
 class UpdateIntegrationPayload:
-    """What updateIntegration changed."""
+    """What updateIntegration changed, or would."""
 
     integration: Integration = strawberry.field(description="The integration as it is now.")
     migrated: int = strawberry.field(description="Rows whose type the change migrated.")
     dropped: int = strawberry.field(description="Values that went to the history with their field.")
     restored: int = strawberry.field(description="Values that came back from the history with their field.")
+    changes: list[KeyChange] = strawberry.field(description="The same of each key that has any such row, by key.")
 
 
 @strawberry.type(description="What deleteIntegration deleted.")
@@ -175,10 +189,14 @@ class IntegrationQuery:
         return show_integration(row)
 
     @strawberry.field(description="Integrations by name. Needs config:read.")
-    async def integrations(self, info: GraphQLInfo, first: First = 50, after: After = None) -> Connection[Integration]:
+    async def integrations(
+        self, info: GraphQLInfo, first: First = 50, after: After = None, name_contains: NameContains = None
+    ) -> Connection[Integration]:
         """Integrations by name."""
         async with info.context.read() as session:
-            page = await rules.list_integrations(session, info.context.principal, page_size(first), after)
+            page = await rules.list_integrations(
+                session, info.context.principal, page_size(first), after, name_contains
+            )
         return connect(page, show_integration)
 
 
@@ -206,14 +224,23 @@ class IntegrationMutation:
         given = {"name": input.name, "description": input.description}
         changes = {key: value for key, value in given.items() if value is not strawberry.UNSET}
         fields = None if input.config_schema is None else read_fields(input.config_schema)
-        row, done = await info.context.write(
-            lambda transaction: rules.update_integration(transaction, id, changes, fields)
-        )
+        try:
+            row, done = await info.context.write(
+                lambda transaction: rules.update_integration(
+                    transaction, id, changes, fields, dry_run=bool(input.dry_run)
+                )
+            )
+        except rules.Previewed as preview:
+            row, done = preview.row, preview.done
         return UpdateIntegrationPayload(
             integration=show_integration(row),
             migrated=done.migrated,
             dropped=done.dropped,
             restored=done.restored,
+            changes=[
+                KeyChange(key=key, migrated=of.migrated, dropped=of.dropped, restored=of.restored)
+                for key, of in sorted(done.by_key.items())
+            ],
         )
 
     @strawberry.mutation(

@@ -4,7 +4,7 @@ Each request has its own, since a loader remembers what it loaded for its caller
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from strawberry.dataloader import DataLoader
 
@@ -20,7 +20,7 @@ from db.organizations import OrganizationRow, organizations_by_id
 from db.overrides import missing_of, overrides_of
 from db.pages import Page
 from db.revealing import Revealed, reveal
-from db.sessions import Database
+from db.sessions import Database, WriteSession
 from db.stored import StoredConfig
 from db.vault import Transaction, Vault
 
@@ -30,11 +30,20 @@ HistoryKey = tuple[StoredConfig, int, str | None]
 class Loaders:
     """The loaders of one request."""
 
-    def __init__(self, database: Database, vault: Vault, principal: Principal, origin: Origin = NOWHERE) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        principal: Principal,
+        origin: Origin = NOWHERE,
+        *,
+        reveal_needs_reason: bool = False,
+    ) -> None:
         self._database = database
         self._vault = vault
         self._principal = principal
         self._origin = origin
+        self._reveal_needs_reason = reveal_needs_reason
         self.integration: DataLoader[uuid.UUID, IntegrationRow | None] = DataLoader(self._integrations)
         self.organization: DataLoader[uuid.UUID, OrganizationRow | None] = DataLoader(self._organizations)
         self.fields: DataLoader[uuid.UUID, list[Field]] = DataLoader(self._fields)
@@ -94,7 +103,11 @@ class Loaders:
         return [found[row.id] for row in rows]
 
     async def _reveal(self, ids: list[uuid.UUID]) -> Sequence[Revealed | StrongroomError]:
-        found = await self._database.write(
-            lambda session: reveal(Transaction(session, self._principal, self._vault, self._origin), ids)
-        )
+        needs_reason = self._reveal_needs_reason
+
+        def work(session: WriteSession) -> Awaitable[dict[uuid.UUID, Revealed | StrongroomError]]:
+            transaction = Transaction(session, self._principal, self._vault, self._origin)
+            return reveal(transaction, ids, needs_reason=needs_reason)
+
+        found = await self._database.write(work)
         return [found[id] for id in ids]

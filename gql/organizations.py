@@ -4,7 +4,7 @@ import strawberry
 
 from db import organizations as rules
 from db.limits import identifier
-from gql.arguments import After, First, Id, Input, page_size
+from gql.arguments import After, First, Id, Input, NameContains, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 
@@ -64,11 +64,13 @@ class OrganizationQuery:
 
     @strawberry.field(description="Organizations by name. Needs config:read.")
     async def organizations(
-        self, info: GraphQLInfo, first: First = 50, after: After = None
+        self, info: GraphQLInfo, first: First = 50, after: After = None, name_contains: NameContains = None
     ) -> Connection[Organization]:
         """Organizations by name."""
         async with info.context.read() as session:
-            page = await rules.list_organizations(session, info.context.principal, page_size(first), after)
+            page = await rules.list_organizations(
+                session, info.context.principal, page_size(first), after, name_contains
+            )
         return connect(page, show_organization)
 
 

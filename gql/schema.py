@@ -15,9 +15,11 @@ from gql.guard import guard
 from gql.integrations import IntegrationMutation, IntegrationQuery
 from gql.mappings import MappingMutation, MappingQuery
 from gql.organizations import OrganizationMutation, OrganizationQuery
+from gql.overview import OverviewQuery
 from gql.resolving import ResolveQuery
 from gql.root_keys import RootKeyQuery
 from gql.tokens import TokenMutation, TokenQuery
+from gql.viewer import ViewerQuery
 
 SCHEMA_FILE: Final = Path(__file__).parent.parent / "schema.graphql"
 
@@ -30,9 +32,11 @@ class Query(
     IntegrationQuery,
     MappingQuery,
     OrganizationQuery,
+    OverviewQuery,
     RootKeyQuery,
     ResolveQuery,
     TokenQuery,
+    ViewerQuery,
 ):
     """What callers can read."""
 

@@ -23,6 +23,16 @@ def test_the_least() -> None:
     assert Oidc("", ()).algorithms == ("RS256",)
 
 
+def test_the_console_as_a_client() -> None:
+    """Without a client people do not sign in to the console; its scopes are those given, openid among them."""
+    told = read_oidc(GIVEN | {"STRONGROOM_OIDC_CLIENT_ID": "console", "STRONGROOM_OIDC_SCOPES": "openid  email"})
+    assert told is not None
+    assert (told.client_id, told.scopes) == ("console", "openid email")
+    for scopes in ("profile", 'openid "x"', "openid\n"):
+        with pytest.raises(SettingsError, match="STRONGROOM_OIDC_SCOPES"):
+            read_oidc(GIVEN | {"STRONGROOM_OIDC_SCOPES": scopes})
+
+
 def test_all() -> None:
     """Every setting is read."""
     found = Settings.from_env(

@@ -57,6 +57,12 @@ def test_everything_given():
     )
 
 
+def test_revealing_with_a_reason():
+    """A reason is asked for only where that is set."""
+    given = Settings.from_env({"STRONGROOM_REVEAL_REASON": "required"})
+    assert (Settings.from_env({}).reveal_needs_reason, given.reveal_needs_reason) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -83,6 +89,7 @@ def test_everything_given():
         ("STRONGROOM_MIGRATION_DATABASE_URL", f"postgresql://u:{PLANTED}@h/d"),
         ("STRONGROOM_TRUSTED_PROXIES", PLANTED),
         ("STRONGROOM_INTROSPECTION", PLANTED),
+        ("STRONGROOM_REVEAL_REASON", PLANTED),
         ("STRONGROOM_BACKFILL_MAX_LAG", PLANTED),
         ("STRONGROOM_BACKFILL_MAX_LAG", "0"),
         ("STRONGROOM_BACKFILL_SCHEDULE", PLANTED),

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,14 @@ OURS = ("DATABASE_URL", "REDIS_URL", "STRONGROOM_")
 
 
 class Demo:
-    """A running demo. Whoever makes one ends it."""
+    """A running demo, with more settings if given. Whoever makes one ends it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str] = {}) -> None:
         self.home = home
         self.port = _find_free_port()
         self._said = home.parent / f"said-{self.port}"
         environ = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        environ |= {"STRONGROOM_HOME": str(home), "STRONGROOM_PORT": str(self.port)}
+        environ |= {"STRONGROOM_HOME": str(home), "STRONGROOM_PORT": str(self.port), **settings}
         with self._said.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "db", "demo"],

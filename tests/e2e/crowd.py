@@ -90,7 +90,7 @@ class Crowd:
             self.tenants.append(await self._make_tenant(do, number))
         self.owners |= dict.fromkeys(everybody, EVERYBODY)
         self.run = (await do("mutation { startBackfill(input: {}) { run { id } } }"))["run"]["id"]
-        wire.close()
+        await wire.close()
 
     async def _make_tenant(self, do: Callable[..., Any], number: int) -> Tenant:
         tenant = Tenant(number, "", "", "", "")
@@ -136,7 +136,7 @@ class Crowd:
                 body = {"query": question.query, "variables": question.variables}
                 text = await wire.post(tenant.token, body, accept)
             self._judge(question, tenant, text)
-        wire.close()
+        await wire.close()
 
     async def _speak_on_a_socket(self, port: int, chance: random.Random, left: Any) -> None:
         """WebSockets, each of one tenant for thirty operations, five at once."""

@@ -26,7 +26,7 @@ import importlib, logging, sys
 logging.basicConfig(level=logging.DEBUG)
 for name in ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "arq", "redis", "asyncio", "websockets"):
     logging.getLogger(name).setLevel(logging.DEBUG)
-sys.exit(importlib.import_module(sys.argv[1] + ".__main__").main(*([sys.argv[2:]] if sys.argv[2:] else [])))
+sys.exit(importlib.import_module(sys.argv[1] + ".__main__").main(sys.argv[2:]))
 """
 
 

@@ -275,7 +275,7 @@ async def test_what_the_machine_can_see(
         assert process.seen.rlimit(psutil.RLIMIT_CORE) == (0, 0)
         process.signal(signal.SIGABRT)
         process.wait()
-    keeper.wire.close()
+    await keeper.wire.close()
     assert len(keeper.canaries) > 40
     assert len(exported.splitlines()) > 50
     assert "sign_in.accept" in exported

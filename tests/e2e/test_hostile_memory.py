@@ -89,7 +89,7 @@ async def test_a_hundred_hostile_requests(start_api: StartApi) -> None:
     assert json.loads(await wire.post(ADMIN, text_of("{configs{totalCount}}")))["data"] == {
         "configs": {"totalCount": 0}
     }
-    wire.close()
+    await wire.close()
 
 
 @pytest.mark.soak
@@ -103,7 +103,7 @@ async def test_memory_is_flat_under_a_thousand_hostile_requests(start_api: Start
         await attack(wire, 1_000, seed)
         sizes.append(api.seen.memory_info().rss)
     taken = (seconds_of(api.seen) - began) / 6_000
-    wire.close()
+    await wire.close()
     record_property("MiB after each thousand", " ".join(f"{size / 2**20:.0f}" for size in sizes))
     record_property("milliseconds of CPU for each", round(taken * 1_000, 2))
     assert max(sizes[3:]) - sizes[2] < FLAT

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 
@@ -23,11 +24,14 @@ class Wire:
         """The body of a path."""
         return await self._send(f"GET {path} HTTP/1.1\r\n", token, b"")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hang up."""
         if self._streams is not None:
-            self._streams[1].close()
+            _, writer = self._streams
             self._streams = None
+            writer.close()
+            with suppress(OSError):  # Whoever hung up first, it is done.
+                await writer.wait_closed()
 
     async def _send(self, head: str, token: str | None, content: bytes) -> str:
         if self._streams is None:
@@ -51,5 +55,5 @@ class Wire:
                 body += (await reader.readexactly(size + 2))[:-2]
             await reader.readline()
         if fields.get("connection") == "close":
-            self.close()
+            await self.close()
         return body

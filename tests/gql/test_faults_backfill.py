@@ -119,7 +119,7 @@ async def test_secrets_rotated_meanwhile_are_set_back_to_their_old_value(client,
     working = asyncio.create_task(work())
     await asyncio.gather(working, rotate())
     assert len(overlapping) > 5, "the writes came too late to mean anything"
-    assert max(waits) < 2
+    assert max(waits) < 5, "at this size the replaced software kept writers waiting for its whole migration"
     for number, row in enumerate(mappings):
         ask = {"integration": "halo-psa", "organizationId": str(row["organization_id"])}
         data = await client.run("Resolve", **ask)

@@ -279,3 +279,16 @@ async def test_no_page_size_is_the_default_one(api, client, query: str, size: in
     for variables in ({}, {"n": None}):
         (listed,) = (await client.run(query, **variables)).values()
         assert len(listed["edges"]) == (size or 1)
+
+
+async def test_standalone_ones_are_told_apart(client: Any, world: Any, sql: Any) -> None:
+    """`standalone` narrows to what belongs to no integration, a deleted one too, or to what does."""
+    await client.run("SetConfig", input={"key": "alone", "type": "INT", "value": 1})
+    await client.run("DeleteIntegration", input={"id": world.integration})
+    wanted = {True: "integration_id IS NULL", False: "integration_id IS NOT NULL"}
+    for standalone, condition in wanted.items():
+        data = await client.run("ConfigList", filter={"standalone": standalone, "scope": "ALL"})
+        found = {edge["node"]["id"] for edge in data["configs"]["edges"]}
+        rows = await sql.fetch(f"SELECT id FROM configs WHERE {condition}")
+        assert found == {str(row["id"]) for row in rows}
+        assert found

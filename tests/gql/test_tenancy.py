@@ -53,13 +53,20 @@ ORGANIZATION = "query ($id: ID!) { organization(id: $id) { id name } }"
 ORGANIZATIONS = "{ organizations { totalCount edges { node { id } } } }"
 TOKENS = "{ tokens { totalCount edges { node { id } } } }"
 ROTATE = "mutation ($id: ID!) { rotateToken(id: $id) { id token } }"
+SET_MANY = "mutation ($input: SetConfigsInput!) { setConfigs(input: $input) { configs { id } } }"
 EVENTS = "query ($filter: AuditEventFilter) { auditEvents(filter: $filter) { totalCount edges { node { id } } } }"
 WATCH = "subscription ($id: ID!) { backfillProgress(id: $id) { id } }"
+VIEWER = "{ viewer { name permissions } }"
+OVERVIEW = (
+    "query ($o: ID, $i: ID) { overview(organizationId: $o, integrationId: $i) { integration { name } missing"
+    " mapping { entityId } entries { key value source override { id } default { id } } } }"
+)
 CHANGED = "subscription { configChanged { cursor changes { keys } } }"
 ROOT_KEYS = "{ rootKeys { id } }"
 RUNS = "{ backfillRuns { totalCount edges { node { id } } } }"
 
 FIELD = {"key": "token", "type": "SECRET"}
+STANDALONE = {"key": "theirs", "type": "SECRET", "value": "x"}
 NEW_TOKEN = {"name": "new", "permissions": ["config:read"]}
 
 Send = tuple[str, dict[str, Any]]
@@ -98,6 +105,10 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("mappings", "of I"): ("Mappings", {"integrationId": i}),
         ("organization", "A"): (ORGANIZATION, {"id": a}),
         ("organizations", "all"): (ORGANIZATIONS, {}),
+        ("overview", "of A"): (OVERVIEW, {"o": a}),
+        ("overview", "of B"): (OVERVIEW, {"o": at["B"]}),
+        ("overview", "of I alone"): (OVERVIEW, {"i": i}),
+        ("overview", "of I for A"): (OVERVIEW, {"o": a, "i": i}),
         ("quarantine", "all"): ("Quarantine", {}),
         ("resolve", "I for A"): ("Resolve", {"integration": "halo", "organizationId": a}),
         ("resolve", "I for B"): ("Resolve", {"integration": "halo", "organizationId": b}),
@@ -114,8 +125,11 @@ def asked(at: dict[str, str]) -> dict[tuple[str, str], Send]:
         ("resumeBackfill", "the run"): ("ResumeBackfill", {"id": at["run"]}),
         ("cancelBackfill", "the run"): ("CancelBackfill", {"id": at["run"]}),
         ("tokens", "all"): (TOKENS, {}),
+        ("viewer", "oneself"): (VIEWER, {}),
         ("rotateToken", "one limited to A"): (ROTATE, {"id": at["token"]}),
         ("rotateToken", "one without limits"): (ROTATE, {"id": at["free_token"]}),
+        ("setConfigs", "A's"): (SET_MANY, {"input": {"organizationId": a, "configs": [STANDALONE]}}),
+        ("setConfigs", "global"): (SET_MANY, {"input": {"configs": [STANDALONE]}}),
         ("revokeToken", "one limited to A"): ("RevokeToken", {"id": at["token"]}),
         ("revokeToken", "one without limits"): ("RevokeToken", {"id": at["free_token"]}),
     }

@@ -106,3 +106,14 @@ def test_it_is_typed(python: Path) -> None:
     assert str(ROOT) not in site or ".pytest_cache" in site
     loaded = run(python, "-c", "import sys, strongroom; print(sorted(sys.modules))")
     assert "'pydantic'" not in loaded
+
+
+def test_the_command_line(python: Path, service: Any, place: Any) -> None:
+    """The command comes with the wheel, knows all that it needs, and says what is left out without the extra."""
+    environ = {"STRONGROOM_URL": service.url, "STRONGROOM_TOKEN": service.token}
+    command = python.parent / "strongroom"
+    said = run(command, "resolve", place.name, "--organization", place.organization, "--format", "dotenv", **environ)
+    assert "URL=https://halo.example.com" in said
+    assert "# API_KEY=[SECRET]" in said
+    with pytest.raises(AssertionError, match=r"pip install 'strongroom\[sealed\]'"):
+        run(command, "identity", "key.txt", **environ)

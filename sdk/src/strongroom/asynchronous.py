@@ -16,7 +16,7 @@ from strongroom.async_listening import AsyncListener
 from strongroom.changes import Change
 from strongroom.config import ResolvedConfig
 from strongroom.flows import Answer, Lost, Reply, Send, Step
-from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, read_options
+from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, put_reason, read_options
 
 if TYPE_CHECKING:
     from strongroom.api import AsyncApi
@@ -47,6 +47,7 @@ class AsyncStrongroom:
         self._cache = self._parts.cache
         self._http = httpx.AsyncClient(**self._options.http)
         self._listener: AsyncListener | None = None
+        self._reason: str | None = None
 
     async def resolve(self, integration: str, organization_id: Id) -> ResolvedConfig:
         """As `Strongroom.resolve`."""
@@ -73,6 +74,16 @@ class AsyncStrongroom:
         self._callbacks.append(callback)
         self._listen()
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    @property
+    def reason(self) -> str | None:
+        """As `Strongroom.reason`."""
+        return self._reason
+
+    @reason.setter
+    def reason(self, reason: str | None) -> None:
+        self._reason = reason
+        put_reason(self._http.headers, reason)
 
     @property
     def feed_age(self) -> float | None:

@@ -16,7 +16,7 @@ from strongroom.changes import Change
 from strongroom.config import ResolvedConfig
 from strongroom.flows import Answer, Lost, Pause, Reply, Send, Step
 from strongroom.listening import Listener
-from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, read_options
+from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, put_reason, read_options
 
 if TYPE_CHECKING:
     from strongroom.api import Api
@@ -50,6 +50,7 @@ class Strongroom:
         """
         self._options = read_options(url, token, cache, timeout, retries, max_age, stale_for, verify)
         self._callbacks: list[Callable[[Change], None]] = []
+        self._reason: str | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -57,6 +58,7 @@ class Strongroom:
         self._parts = Parts(self._options)
         self._cache = self._parts.cache
         self._http = httpx.Client(**self._options.http)
+        put_reason(self._http.headers, self._reason)
         self._listener: Listener | None = None
 
     def resolve(self, integration: str, organization_id: Id) -> ResolvedConfig:
@@ -91,6 +93,16 @@ class Strongroom:
         self._callbacks.append(callback)
         self._listen()
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    @property
+    def reason(self) -> str | None:
+        """Why the next requests are made, as the service's audit log is to tell; None: it is not told."""
+        return self._reason
+
+    @reason.setter
+    def reason(self, reason: str | None) -> None:
+        self._reason = reason
+        put_reason(self._http.headers, reason)
 
     @property
     def feed_age(self) -> float | None:

@@ -116,4 +116,13 @@ def canonical(organization_id: Id) -> str:
     return str(organization_id).lower()
 
 
+def put_reason(headers: httpx.Headers, reason: str | None) -> None:
+    """Have every request tell why it is made; None: none does."""
+    headers.pop("Strongroom-Reason", None)
+    told = " ".join("".join(character if character.isprintable() else " " for character in reason or "").split())
+    if told:
+        # As bytes: httpx would take a text for ASCII.
+        headers.update([(b"Strongroom-Reason", told.encode(errors="replace"))])
+
+
 Unsubscribe = Callable[[], None]

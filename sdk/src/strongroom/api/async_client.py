@@ -29,6 +29,7 @@ from .input_types import (
     DeleteOrganizationInput,
     RestoreConfigInput,
     SetConfigInput,
+    SetConfigsInput,
     SetIntegrationConfigInput,
     StartBackfillInput,
     UpdateIntegrationInput,
@@ -48,9 +49,11 @@ from .resolve_explained import ResolveExplained
 from .restore_config import RestoreConfig
 from .resume_backfill import ResumeBackfill
 from .reveal import Reveal
+from .reveal_list import RevealList
 from .revoke_token import RevokeToken
 from .rotate_token import RotateToken
 from .set_config import SetConfig
+from .set_configs import SetConfigs
 from .set_integration_config import SetIntegrationConfig
 from .start_backfill import StartBackfill
 from .tokens import Tokens
@@ -1047,3 +1050,69 @@ class AsyncApi(AsyncApiBase):
         )
         data = self.get_data(response)
         return BackfillRuns.model_validate(data)
+
+    async def reveal_list(
+        self,
+        filter_: Union[Optional[ConfigFilter], UnsetType] = UNSET,
+        first: Union[Optional[int], UnsetType] = UNSET,
+        after: Union[Optional[str], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> RevealList:
+        query = gql("""
+            query RevealList($filter: ConfigFilter, $first: Int = 50, $after: String) {
+              configs(filter: $filter, first: $first, after: $after) {
+                pageInfo {
+                  hasNextPage
+                  endCursor
+                }
+                edges {
+                  node {
+                    id
+                    key
+                    type
+                    decryptedValue
+                    description
+                    integration {
+                      id
+                      name
+                    }
+                    organization {
+                      id
+                      name
+                    }
+                  }
+                }
+              }
+            }
+            """)
+        variables: dict[str, object] = {
+            "filter": filter_,
+            "first": first,
+            "after": after,
+        }
+        response = await self.execute(
+            query=query, operation_name="RevealList", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return RevealList.model_validate(data)
+
+    async def set_configs(self, input: SetConfigsInput, **kwargs: Any) -> SetConfigs:
+        query = gql("""
+            mutation SetConfigs($input: SetConfigsInput!) {
+              setConfigs(input: $input) {
+                configs {
+                  id
+                  key
+                  type
+                  sealed
+                  version
+                }
+              }
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="SetConfigs", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return SetConfigs.model_validate(data)

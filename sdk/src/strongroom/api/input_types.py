@@ -54,6 +54,8 @@ class ConfigFilter(BaseModel):
     "What `scope` is relative to."
     scope: Optional[ConfigScopeFilter] = ConfigScopeFilter.ORGANIZATION_AND_GLOBAL
     "Which scopes to show."
+    standalone: Optional[bool] = None
+    "Only those without an integration, or, if false, only those with one."
     type_: Optional[ConfigType] = Field(validation_alias="type", serialization_alias="type", default=None)
     "Only of this effective type."
 
@@ -175,6 +177,15 @@ class SetConfigInput(BaseModel):
     "The value; empty is refused, use deleteConfig."
 
 
+class SetConfigsInput(BaseModel):
+    """Standalone configs to write, all of one owner; all or none."""
+
+    configs: list["StandaloneConfigInput"]
+    "The configs: 500 at most."
+    organization_id: Optional[str] = Field(validation_alias="organizationId", serialization_alias="organizationId", default=None)
+    "Null for global configs."
+
+
 class SetIntegrationConfigInput(BaseModel):
     """Integration defaults to write."""
 
@@ -184,6 +195,21 @@ class SetIntegrationConfigInput(BaseModel):
     "Key -> version: refuses to write over a newer one. 0 is: not there yet."
     integration_id: str = Field(validation_alias="integrationId", serialization_alias="integrationId")
     "The integration's UUID."
+
+
+class StandaloneConfigInput(BaseModel):
+    """One of many standalone configs to write."""
+
+    description: Optional[str] = None
+    "For people; null clears it."
+    expected_version: Optional[int] = Field(validation_alias="expectedVersion", serialization_alias="expectedVersion", default=None)
+    "Refuses to write over a newer version. 0 is: not there yet."
+    key: str
+    "Its key: 1 to 255 characters; each only once."
+    type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
+    "What its value is."
+    value: Optional[Any] = None
+    "The value; empty is refused, use deleteConfig."
 
 
 class StartBackfillInput(BaseModel):
@@ -212,6 +238,8 @@ class UpdateIntegrationInput(BaseModel):
     "The full list of fields. A changed type migrates its rows; the values of a field that is left out go to the history and come back with it. Turning a SECRET into anything else needs config:reveal."
     description: Optional[str] = None
     "For people; null clears it."
+    dry_run: Optional[bool] = Field(validation_alias="dryRun", serialization_alias="dryRun", default=False)
+    "Change nothing, and answer or refuse as if it had been changed."
     id: str
     "Its UUID."
     name: Optional[str] = None
@@ -243,5 +271,6 @@ class UpsertMappingsInput(BaseModel):
 
 
 CreateIntegrationInput.model_rebuild()
+SetConfigsInput.model_rebuild()
 UpdateIntegrationInput.model_rebuild()
 UpsertMappingsInput.model_rebuild()

@@ -1,0 +1,61 @@
+import type { ReactElement, ReactNode } from "react";
+import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { Button } from "./basics";
+
+interface OverlayProps {
+  readonly title: ReactNode;
+  readonly close: () => void;
+  readonly kind: "drawer" | "dialog";
+  readonly alert?: boolean;
+  readonly children: ReactNode;
+}
+
+/** A drawer at the side or a dialog in the middle, open for as long as it is there. Escape closes it. */
+export function Overlay({ title, close, kind, alert = false, children }: OverlayProps): ReactElement {
+  return (
+    <ModalOverlay
+      isOpen
+      // A press beside a dialog would lose what was typed into it.
+      isDismissable={kind === "drawer"}
+      onOpenChange={(open) => {
+        if (!open) close();
+      }}
+      className={`overlay ${kind}-overlay`}
+    >
+      <Modal className={kind}>
+        <AriaDialog className="dialog-body" role={alert ? "alertdialog" : "dialog"}>
+          <header className="dialog-head">
+            <Heading slot="title">{title}</Heading>
+            <Button icon="close" look="bare" aria-label="Close" onPress={close} />
+          </header>
+          {children}
+        </AriaDialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
+interface ConfirmProps {
+  readonly title: string;
+  readonly action: string;
+  readonly danger?: boolean;
+  readonly busy?: boolean;
+  readonly run: () => void;
+  readonly close: () => void;
+  readonly children: ReactNode;
+}
+
+/** A question before something that cannot be taken back easily. */
+export function Confirm({ title, action, danger = false, busy = false, run, close, children }: ConfirmProps): ReactElement {
+  return (
+    <Overlay title={title} close={close} kind="dialog" alert>
+      <div className="dialog-content">{children}</div>
+      <footer className="dialog-foot">
+        <Button onPress={close}>Cancel</Button>
+        <Button look={danger ? "danger" : "primary"} isDisabled={busy} onPress={run}>
+          {action}
+        </Button>
+      </footer>
+    </Overlay>
+  );
+}

@@ -1,0 +1,189 @@
+import { useState, type ReactElement, type ReactNode } from "react";
+import { useMutation, useQuery } from "urql";
+import { Link } from "wouter";
+import { tell } from "../api/errors";
+import {
+  ConfigDetailsDocument,
+  DeleteConfigDocument,
+  RestoreConfigDocument,
+  type ConfigDetailsQuery,
+  type ConfigRowFragment,
+} from "../api/generated";
+import { SeenBy } from "../audit/seen-by";
+import { Badge, Button, Failure, Loading, Moment, Notice } from "../components/basics";
+import { Confirm, Overlay } from "../components/overlays";
+import { editPath } from "../edit/paths";
+import { StandaloneDialog } from "../edit/standalone";
+import { useMay } from "../session/viewer";
+import { Reveal } from "./reveal";
+import { show, TYPES, Value } from "./value";
+
+type Detailed = NonNullable<ConfigDetailsQuery["config"]>;
+
+interface DetailsProps {
+  readonly id: string;
+  readonly close: () => void;
+  readonly changed: (config: ConfigRowFragment) => void;
+  readonly deleted: (id: string) => void;
+}
+
+/** All about one config: what it is, its earlier values, and who saw it. */
+export function Details({ id, close, changed, deleted }: DetailsProps): ReactElement {
+  const [{ data, error }, again] = useQuery({ query: ConfigDetailsDocument, variables: { id } });
+  const [round, setRound] = useState(0);
+  const config = data?.config;
+  return (
+    <Overlay title={config?.key ?? "Configuration"} close={close} kind="drawer">
+      <div className="dialog-content">
+        {error && <Failure error={error} retry={() => again({ requestPolicy: "network-only" })} />}
+        {!config && !error && <Loading what="the value" />}
+        {config && (
+          <>
+            <Facts config={config} />
+            <Actions config={config} close={close} changed={changed} deleted={deleted} revealed={() => setRound((before) => before + 1)} />
+            <History config={config} changed={changed} />
+            <Seen key={round} config={config} />
+          </>
+        )}
+      </div>
+    </Overlay>
+  );
+}
+
+function Facts({ config }: { config: Detailed }): ReactElement {
+  return (
+    <>
+      <dl className="facts">
+        <dt>Integration</dt>
+        <dd>{config.integration ? <Badge tone="accent">{config.integration.name}</Badge> : "– standalone"}</dd>
+        <dt>Scope</dt>
+        <dd>
+          {config.organization ? <Link href={`/organizations/${config.organization.id}`}>{config.organization.name}</Link> : "Global"}
+        </dd>
+        <dt>Type</dt>
+        <dd>{TYPES[config.type]}</dd>
+        {config.description !== null && (
+          <>
+            <dt>Description</dt>
+            <dd>{config.description}</dd>
+          </>
+        )}
+        <dt>Value</dt>
+        <dd>
+          {config.type === "SECRET" ? <Value type="SECRET" value={null} sealed={config.sealed} /> : <Whole value={config.value} />}
+        </dd>
+        <dt>Version</dt>
+        <dd>{config.version}</dd>
+        <dt>Updated</dt>
+        <dd>
+          <Moment at={config.updatedAt} /> by {config.updatedBy}
+        </dd>
+        <dt>Created</dt>
+        <dd>
+          <Moment at={config.createdAt} />
+        </dd>
+      </dl>
+      {config.type === "SECRET" && !config.sealed && (
+        <Notice tone="warning">Not sealed yet: it is stored as older software left it. Writing it or a backfill seals it.</Notice>
+      )}
+    </>
+  );
+}
+
+function Whole({ value }: { value: unknown }): ReactElement {
+  return <pre>{typeof value === "object" ? JSON.stringify(value, null, 2) : show(value)}</pre>;
+}
+
+function Actions({ config, close, changed, deleted, revealed }: { config: Detailed; revealed: () => void } & Omit<DetailsProps, "id">): ReactElement | null {
+  const [asks, setAsks] = useState<"delete" | "edit" | null>(null);
+  const [{ fetching, error }, remove] = useMutation(DeleteConfigDocument);
+  const run = async (): Promise<void> => {
+    const { error: refused } = await remove({ id: config.id });
+    if (refused) return;
+    deleted(config.id);
+    close();
+  };
+  const path = editPath(config);
+  return (
+    <>
+      {config.type === "SECRET" && config.canReveal && <Reveal id={config.id} name={config.key} revealed={revealed} />}
+      {config.canWrite && (
+        <div className="row-actions">
+          {path !== null ? (
+            <Link className="button plain" href={path}>
+              Edit
+            </Link>
+          ) : (
+            <Button icon="edit" onPress={() => setAsks("edit")}>
+              Edit
+            </Button>
+          )}
+          <Button icon="remove" look="danger" onPress={() => setAsks("delete")}>
+            Delete
+          </Button>
+        </div>
+      )}
+      {asks === "edit" && <StandaloneDialog config={config} close={() => setAsks(null)} written={changed} />}
+      {asks === "delete" && (
+        <Confirm title={`Delete ${config.key}?`} action="Delete" danger busy={fetching} run={() => void run()} close={() => setAsks(null)}>
+          <p>
+            Whoever resolves it gets {config.organization && config.integration ? "the default, if there is one" : "nothing"} from now on. The value goes to the
+            history.
+          </p>
+          {error && <Notice tone="bad">{tell(error)}</Notice>}
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+function History({ config, changed }: { config: Detailed; changed: (config: ConfigRowFragment) => void }): ReactElement {
+  const [{ fetching, error }, restore] = useMutation(RestoreConfigDocument);
+  const run = async (version: number): Promise<void> => {
+    const { data } = await restore({ id: config.id, version });
+    if (data) changed(data.restoreConfig.config);
+  };
+  const { edges, totalCount } = config.history;
+  return (
+    <Section title="Earlier values" note={totalCount > edges.length ? `the last ${edges.length} of ${totalCount}` : null}>
+      {edges.length === 0 && <p className="muted">None.</p>}
+      {error && <Notice tone="bad">{tell(error)}</Notice>}
+      <ul className="lines">
+        {edges.map(({ node }) => (
+          <li key={`${node.version} ${node.changedAt}`}>
+            <span className="muted">v{node.version}</span>
+            <Value type={node.type} value={node.value} />
+            <span className="muted">
+              <Moment at={node.changedAt} /> by {node.changedBy}
+            </span>
+            {config.canWrite && (
+              <Button look="bare" isDisabled={fetching} aria-label={`Restore version ${node.version}`} onPress={() => void run(node.version)}>
+                Restore
+              </Button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function Seen({ config }: { config: Detailed }): ReactElement | null {
+  if (!useMay("audit:read")) return null;
+  return (
+    <Section title={config.type === "SECRET" ? "Who saw this secret" : "Who touched this value"} note={null}>
+      <SeenBy config={config} />
+    </Section>
+  );
+}
+
+function Section({ title, note, children }: { title: string; note: string | null; children: ReactNode }): ReactElement {
+  return (
+    <section className="section">
+      <h3>
+        {title} {note !== null && <span className="muted">({note})</span>}
+      </h3>
+      {children}
+    </section>
+  );
+}

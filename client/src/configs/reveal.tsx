@@ -1,0 +1,93 @@
+import { useEffect, useState, type ReactElement } from "react";
+import { Button, Notice } from "../components/basics";
+import { TextInput } from "../components/fields";
+import { useViewer } from "../session/viewer";
+import { useReveal, type Plaintext } from "./secret";
+
+const SECONDS = 30;
+
+/** Shows one secret for thirty seconds, or copies it without showing it. Either is on record. */
+export function Reveal({ id, name, revealed }: { id: string; name: string; revealed: () => void }): ReactElement {
+  const { revealNeedsReason } = useViewer();
+  const reveal = useReveal();
+  const [reason, setReason] = useState("");
+  const [shown, setShown] = useState<Plaintext | null>(null);
+  const [told, setTold] = useState<string | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  const run = async (take: (plaintext: Plaintext) => Promise<void> | void): Promise<void> => {
+    setBusy(true);
+    setProblem(null);
+    setTold(null);
+    try {
+      const plaintext = await reveal(id, reason);
+      revealed();
+      await take(plaintext);
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : "The value could not be had.");
+    }
+    setBusy(false);
+  };
+  const copy = async ({ text }: Plaintext): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      throw new Error("The browser does not let this page use the clipboard. Reveal the value instead.");
+    }
+    setTold("Copied. The clipboard holds it until something else is copied.");
+  };
+  const hide = (): void => {
+    setShown(null);
+    setTold("Hidden again.");
+  };
+  return (
+    <div className="reveal">
+      {revealNeedsReason && shown === null && (
+        <TextInput label="Reason" value={reason} change={setReason} hint="Kept in the audit log, for ever. No secrets in it." required />
+      )}
+      {shown === null ? (
+        <div className="row-actions">
+          <Button icon="eye" isDisabled={busy || (revealNeedsReason && reason.trim() === "")} onPress={() => void run(setShown)}>
+            Reveal
+          </Button>
+          <Button icon="copy" isDisabled={busy || (revealNeedsReason && reason.trim() === "")} onPress={() => void run(copy)}>
+            Copy without showing
+          </Button>
+        </div>
+      ) : (
+        <Shown plaintext={shown} name={name} hide={hide} />
+      )}
+      <p className="hint">Either is recorded in the audit log under your name.</p>
+      {told !== null && <Notice tone="neutral">{told}</Notice>}
+      {problem !== null && <Notice tone="bad">{problem}</Notice>}
+    </div>
+  );
+}
+
+function Shown({ plaintext, name, hide }: { plaintext: Plaintext; name: string; hide: () => void }): ReactElement {
+  const [left, setLeft] = useState(SECONDS);
+  useEffect(() => {
+    const end = Date.now() + SECONDS * 1000;
+    const timer = setInterval(() => setLeft(Math.ceil((end - Date.now()) / 1000)), 250);
+    return () => clearInterval(timer);
+  }, []);
+  useEffect(() => {
+    if (left <= 0) hide();
+  });
+  return (
+    <div className="shown">
+      <pre tabIndex={0} role="region" aria-label={`Value of ${name}`}>
+        {plaintext.text}
+      </pre>
+      <div className="row-actions">
+        <Button icon="hide" onPress={hide} autoFocus>
+          Hide
+        </Button>
+        <span className="hint" role="timer">
+          Hidden in {Math.max(left, 0)} s
+        </span>
+      </div>
+    </div>
+  );
+}

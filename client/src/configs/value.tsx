@@ -1,0 +1,44 @@
+import type { ReactElement } from "react";
+import type { ConfigType } from "../api/generated";
+import { Badge } from "../components/basics";
+import { Icon } from "../components/icons";
+
+export const TYPES: Readonly<Record<ConfigType, string>> = {
+  STRING: "Text",
+  INT: "Number",
+  BOOL: "Switch",
+  JSON: "JSON",
+  SECRET: "Secret",
+};
+
+/** A value as text, on one line. */
+export function show(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+interface ValueProps {
+  readonly type: ConfigType;
+  readonly value: unknown;
+  /** Undefined where it is of no interest. */
+  readonly sealed?: boolean;
+}
+
+/** A value as lists show it: a secret is a lock, and marked if it is not sealed yet. */
+export function Value({ type, value, sealed }: ValueProps): ReactElement {
+  if (type === "SECRET") {
+    return (
+      <span className="value secret">
+        <Icon name={sealed === false ? "unlock" : "lock"} />
+        <code>[SECRET]</code>
+        {sealed === false && <Badge tone="warning">Not sealed</Badge>}
+      </span>
+    );
+  }
+  if (value === null || value === undefined) return <span className="value none">–</span>;
+  const text = show(value);
+  return (
+    <code className="value" title={text}>
+      {text}
+    </code>
+  );
+}

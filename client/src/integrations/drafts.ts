@@ -1,0 +1,51 @@
+import type { ConfigFieldInput, ConfigType, SchemaFragment } from "../api/generated";
+import { check, read, write } from "../edit/values";
+
+/** A field of the schema as it is edited; `id` tells fields apart while their keys change. */
+export interface FieldDraft {
+  readonly id: number;
+  readonly key: string;
+  readonly type: ConfigType;
+  readonly required: boolean;
+  readonly default: string;
+  readonly options: string;
+  readonly description: string;
+}
+
+let lastId = 0;
+
+export function newField(): FieldDraft {
+  lastId += 1;
+  return { id: lastId, key: "", type: "STRING", required: false, default: "", options: "", description: "" };
+}
+
+export function draftsOf(schema: SchemaFragment["configSchema"]): readonly FieldDraft[] {
+  return schema.map((field) => ({
+    ...newField(),
+    key: field.key,
+    type: field.type,
+    required: field.required,
+    default: write(field.default, field.type),
+    options: field.options?.join("\n") ?? "",
+    description: field.description ?? "",
+  }));
+}
+
+/** What is sent for the fields; null if a default cannot be. */
+export function inputsOf(drafts: readonly FieldDraft[]): ConfigFieldInput[] | null {
+  const inputs: ConfigFieldInput[] = [];
+  for (const draft of drafts) {
+    const isSecret = draft.type === "SECRET";
+    if (!isSecret && check(draft.default, draft.type) !== null) return null;
+    const options = draft.options.split("\n").map((option) => option.trim()).filter(Boolean);
+    inputs.push({
+      key: draft.key,
+      type: draft.type,
+      required: draft.required,
+      default: isSecret || draft.default === "" ? null : read(draft.default, draft.type),
+      options: isSecret || options.length === 0 ? null : options,
+      description: draft.description || null,
+    });
+  }
+  return inputs;
+}

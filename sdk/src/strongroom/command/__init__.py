@@ -1,0 +1,1 @@
+"""The command line `strongroom`. Its exit codes are in strongroom.command.failures."""

@@ -1,0 +1,60 @@
+"""Revealing a secret: who may, why, for how long, and who hears of it."""
+
+from playwright.async_api import expect
+
+from tests.console.visit import Service, Visit
+
+JIRA = "d3300000-0000-4000-8000-000000000001"
+API_TOKEN = "c5febb1c-678e-574e-b7ee-e8f086c88aa5"
+PLAIN = "demo-jira-token-of-northwind"
+
+
+async def test_a_secret_is_shown_for_thirty_seconds(visit: Visit) -> None:
+    """The service asks for a reason; the secret is shown, hidden again after 30 seconds, and the log has who saw it
+    and why, at once."""
+    page = visit.page
+    await page.clock.install()
+    await visit.go(f"/?config={API_TOKEN}")
+    drawer = page.get_by_role("dialog", name="api_token")
+    await expect(drawer.get_by_role("button", name="Reveal")).to_be_disabled()
+    await drawer.get_by_label("Reason").fill("a ticket: 42 – naïve")
+    await visit.check_accessibility()
+    await drawer.get_by_role("button", name="Reveal").click()
+    await expect(drawer.get_by_role("region", name="Value of api_token")).to_have_text(PLAIN)
+    await visit.check_accessibility()
+    # The clock goes on by itself, too, so there has to be room for a slow machine.
+    await page.clock.fast_forward(15_000)
+    await expect(drawer.get_by_text(PLAIN)).to_be_visible()
+    await page.clock.fast_forward(15_500)
+    await expect(drawer.get_by_text(PLAIN)).to_have_count(0)
+    await expect(drawer.get_by_text("Hidden again")).to_be_visible()
+    await expect(drawer.get_by_text("revealed a secret").first).to_be_visible()
+    await expect(drawer.get_by_text("a ticket: 42 – naïve").first).to_be_visible()
+
+
+async def test_a_secret_is_copied_without_showing(visit: Visit) -> None:
+    """Copying puts the secret into the clipboard and nowhere on the page."""
+    page = visit.page
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await visit.go(f"/?config={API_TOKEN}")
+    await page.get_by_label("Reason").fill("to paste it")
+    await page.get_by_role("button", name="Copy without showing").click()
+    await expect(page.get_by_text("Copied.")).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == PLAIN
+    assert PLAIN not in await page.content()
+
+
+async def test_who_may_not_reveal_has_no_button(open_visit, service: Service) -> None:
+    """Without the permission there is no way to reveal; with a limit to organizations, none for what is global."""
+    visit = await open_visit(service.make_token("config:read"))
+    await visit.go(f"/?config={API_TOKEN}")
+    await expect(visit.page.get_by_role("dialog").get_by_text("[SECRET]")).to_be_visible()
+    await expect(visit.page.get_by_role("button", name="Reveal")).to_have_count(0)
+    await expect(visit.page.get_by_role("button", name="Copy without showing")).to_have_count(0)
+    limited = await open_visit(service.make_token("config:read", "config:reveal", organizationIds=[JIRA]))
+    await limited.go("/?scope=global_only&type=secret")
+    await limited.rows().first.get_by_role("link").click()
+    await expect(limited.page.get_by_role("dialog").get_by_text("[SECRET]")).to_be_visible()
+    await expect(limited.page.get_by_role("button", name="Reveal")).to_have_count(0)
+    await limited.go(f"/?config={API_TOKEN}")
+    await expect(limited.page.get_by_role("button", name="Reveal")).to_have_count(1)
