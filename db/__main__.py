@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from db import audit_command, keys_command
+from db.dumps import forbid_dumps
 from db.errors import SettingsError, StrongroomError
 from db.launcher import Launcher, say
 from db.reachability import check_postgres
@@ -75,6 +76,8 @@ def main(arguments: list[str]) -> int:
 
 
 async def _run(given: argparse.Namespace) -> int:
+    if given.command in ("audit", "keys"):
+        forbid_dumps()  # These open the root keys in this very process.
     if given.command == "audit":
         return await audit_command.run(os.environ, given)
     if given.command == "keys":

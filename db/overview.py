@@ -41,9 +41,10 @@ class OverviewEntry:
     missing: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Overview:
-    """One integration as it applies; `mapping` None where the organization has none, not even the fallback."""
+    """One integration as it applies; `mapping` None where the organization has none, not even the fallback. No repr:
+    legacy values."""
 
     integration: IntegrationRow
     mapping: MappingRow | None

@@ -138,11 +138,12 @@ class _Reading:
             tuple(self._unfit),
             tuple(self._undecided),
             self._cacheable,
-            self._weight + _ENTRY_WEIGHT * len(self._entries),
+            self._weight + len(head.integration_description or "") * _WIDEST,
         )
 
     def _read_key(self, key: str, layers: Sequence[_Row]) -> None:
         """Layers come override first; the schema's default is on each of them."""
+        self._weight += _ENTRY_WEIGHT + weigh(key)
         rows = {layer.id: layer for layer in layers if layer.id is not None}
         won = winner(map(_stored, rows.values()), self._vault.legacy_keys)
         if won is not None:
@@ -153,6 +154,7 @@ class _Reading:
         if default is not None:
             config_type = _TYPES[first.field_type or ""]
             self._entries.append(Clear(key, config_type, ValueSource.SCHEMA_DEFAULT, default))
+            self._weight += weigh(first.default_value or "")
         elif first.required:
             self._missing.append(key)
 
@@ -162,7 +164,7 @@ class _Reading:
             case Value(value):
                 self._cacheable = self._cacheable and not config.is_secret
                 self._entries.append(Clear(config.key, config.type, source, value))
-                self._weight += _COPIES * len(layer.value or "")
+                self._weight += weigh(layer.value or "")
             case Sealed():
                 sealed = config.sealed or b""
                 key = self._data_key(layer)
@@ -182,6 +184,12 @@ class _Reading:
             return self._vault.data_keys.open(layer.data_key_id, layer.data_key_scope, layer.root_key_id, layer.wrapped)
         except SealError:
             return None
+
+
+def weigh(text: str) -> int:
+    """Bytes that a key takes, or the JSON of a value, about: as text and as what it is read into."""
+    parts = _ITEM * (text.count(",") + text.count("[")) + _OBJECT * max(0, text.count("{") - 1)
+    return _COPIES * len(text) * (1 if text.isascii() else _WIDEST) + parts
 
 
 def _stored(row: _Row) -> StoredConfig:
@@ -222,6 +230,13 @@ _ENTRY_WEIGHT: Final = 500
 """Bytes of an entry besides its value, about: its objects, and what the edge has made ready to open it."""
 _COPIES: Final = 3
 """How often a value is in memory: here, and in what the edge has made ready."""
+
+_WIDEST: Final = 4
+"""Bytes of a character in a text that is not all ASCII, at most."""
+
+_ITEM: Final = 48
+_OBJECT: Final = 240
+"""Bytes that an item of a list, and an object, take besides their JSON. Each value is in an object that is not kept."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 

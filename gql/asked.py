@@ -40,9 +40,9 @@ class Asked:
         return self._questions.get(hashlib.sha256(body).digest()) if len(body) <= LONGEST_BODY else None
 
     def learn(self, body: bytes, prepared: Prepared) -> None:
-        """Keep what a body was found to ask for, if it is one `resolve`."""
+        """Keep what a body was found to ask for, if it is one `resolve`, and its document one for every caller."""
         operation = prepared.operation
-        if operation.outline is None or len(body) > LONGEST_BODY:
+        if operation.outline is None or len(body) > LONGEST_BODY or prepared.document.introspects:
             return
         question = _read_question(operation, prepared)
         if question is None:

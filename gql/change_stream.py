@@ -39,6 +39,7 @@ class ChangeStream:
         self._forget = forget
         self._watchers: set[_Watcher] = set()
         self._position: Position | None = None
+        self._reading = False
         self._wake = asyncio.Event()
         self._background = Background()
         self._starting = asyncio.Lock()
@@ -56,7 +57,7 @@ class ChangeStream:
         await self._ensure_started()
         with self._register() as watcher:
             # Read after it was registered: what happens between the two comes twice, not never.
-            yield await self._read(after)
+            yield await self._begin(after)
             while True:
                 yield await watcher.next()
 
@@ -66,8 +67,9 @@ class ChangeStream:
 
     async def _ensure_started(self) -> None:
         async with self._starting:
-            if self._position is None:
-                self._position = (await self._read(None)).position
+            if not self._reading:
+                self._position = await self._catch_up()
+                self._reading = True
                 self._background.start(self._run(self._position))
 
     @contextmanager
@@ -78,6 +80,22 @@ class ChangeStream:
             yield watcher
         finally:
             self._watchers.discard(watcher)
+
+    async def _catch_up(self) -> Position:
+        """Where the log is now; what happened while nobody watched is forgotten too."""
+        position = (await self._read(self._position)).position
+        if self._position is None:
+            self._forget(Batch(position, is_reset=True))
+        return position
+
+    async def _begin(self, after: Position | None) -> Batch:
+        """What a position that somebody brought has not seen. It may be as old as they like, and what has been read
+        since then is not stale for it: only what the reader has not come to yet is forgotten."""
+        async with self._database.read() as session:
+            batch = await read_batch(session, after)
+        if batch.changes or batch.is_reset:
+            await self._read(self._position)
+        return batch
 
     async def _read(self, after: Position | None) -> Batch:
         async with self._database.read() as session:
@@ -97,12 +115,13 @@ class ChangeStream:
             except Exception as error:  # noqa: BLE001 - whatever it is, the reader goes on
                 self._tell_failure(error, time.monotonic() - heard)
             else:
-                position, heard = batch.position, time.monotonic()
+                self._position = position = batch.position
+                heard = time.monotonic()
                 for watcher in self._watchers:
                     watcher.add(batch)
             await asyncio.sleep(_PAUSE_SECONDS)
             await self._wait()
-        self._position = None
+        self._reading = False
 
     async def _wait(self) -> None:
         try:

@@ -57,7 +57,8 @@ class Direct:
             await self._app(scope, receive, send)
             return
         messages = await _receive(receive)
-        whole = not messages[-1].get("more_body")
+        # Of a body that breaks off, what came may be another one that is known.
+        whole = messages[-1]["type"] == "http.request" and not messages[-1].get("more_body")
         body = (
             messages[0].get("body", b"") if len(messages) == 1 else b"".join(part.get("body", b"") for part in messages)
         )

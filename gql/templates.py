@@ -22,10 +22,6 @@ from gql.resolving import record_resolve, show_resolved
 _FORMS: Final = 2
 """Templates of one snapshot: an application sends one document, and who looks into it another."""
 
-_SWELL: Final = 2
-"""A template takes no more than so many times its snapshot's weight: aliases can ask for one thing many times."""
-
-
 _DIGITS: Final = 6
 """Of a placeholder's number, so that where it ends is known."""
 
@@ -37,6 +33,11 @@ class Template:
     pieces: Sequence[bytes]
     openers: Sequence[Callable[[], bytes]]
     deed: Deed | None
+
+    @property
+    def weight(self) -> int:
+        """Bytes of the pieces."""
+        return sum(map(len, self.pieces))
 
     def fill(self) -> bytes:
         """The answer's JSON. Raises SealError if a secret does not open."""
@@ -62,7 +63,8 @@ def _find(snapshot: Snapshot, outline: Outline) -> Template | None:
     found: Template | None = snapshot.forms.get(outline.name)
     if found is None and snapshot.cacheable and not snapshot.undecided and len(snapshot.forms) < _FORMS:
         found = _make(snapshot, outline)
-        if sum(map(len, found.pieces)) <= _SWELL * snapshot.weight:
+        # Aliases can ask for one thing many times: all templates together weigh no more than what they are made of.
+        if found.weight + sum(form.weight for form in snapshot.forms.values()) <= snapshot.weight:
             snapshot.forms[outline.name] = found
     return found
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from db import __main__ as command
 from db.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
@@ -92,3 +93,16 @@ async def test_it_tells_what_start_up_refuses(run: Run, entries, key, sql) -> No
     await sql.execute("UPDATE data_keys SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)")
     done = run(entries["old"])
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, f"does not open: data key {key} under root key old")
+
+
+@pytest.mark.parametrize("arguments", [["keys"], ["audit", "verify"]])
+def test_whoever_opens_root_keys_leaves_no_core_dump(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str]
+) -> None:
+    """The commands that have root keys in their memory forbid core dumps before they read any."""
+    forbidden: list[bool] = []
+    monkeypatch.setattr(command, "forbid_dumps", lambda: forbidden.append(True), raising=False)
+    monkeypatch.setenv("STRONGROOM_HOME", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert command.main(arguments) == 1
+    assert forbidden == [True]

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import asyncpg
@@ -146,3 +147,65 @@ async def test_the_models_are_what_the_migrations_make(database: Database) -> No
     kinds = {"add_table", "add_column", "remove_table", "remove_column"}
     wrong = [entry for entry in drift if not isinstance(entry, tuple) or entry[0] in kinds or "modify" in entry[0]]
     assert wrong == []
+
+
+WRITES = (
+    "INSERT INTO organizations (id, name, created_by) VALUES (gen_random_uuid(), 'o', 'old')",
+    "INSERT INTO integrations (id, name) VALUES (gen_random_uuid(), gen_random_uuid()::text)",
+    """
+    INSERT INTO configs (id, key, config_type, value, updated_by)
+    VALUES (gen_random_uuid(), gen_random_uuid()::text, 'string', '{"value": 1}', 'old')
+    """,
+)
+
+
+@pytest.mark.parametrize("statements", [WRITES, WRITES[::-1]], ids=["forth", "back"])
+async def test_those_who_write_to_several_tables_go_on(empty_database_url: str, statements: tuple[str, ...]) -> None:
+    """Older software writes to several tables in each transaction, in whatever order, all the time: the migration comes
+    to its end, and not one of those transactions fails or waits for long."""
+    await upgrade(empty_database_url, "0005")
+    done, longest, upgraded = 0, 0.0, asyncio.Event()
+
+    async def write() -> None:
+        nonlocal done, longest
+        connection = await asyncpg.connect(empty_database_url)
+        while not upgraded.is_set():
+            started = time.monotonic()
+            async with connection.transaction():
+                for statement in statements:
+                    await connection.execute(statement)
+                    await asyncio.sleep(0.02)
+            done, longest = done + 1, max(longest, time.monotonic() - started)
+        await connection.close()
+
+    writing = [asyncio.create_task(write()) for _ in range(4)]
+    await asyncio.sleep(0.5)
+    try:
+        await upgrade(empty_database_url)
+    finally:
+        upgraded.set()
+        await asyncio.gather(*writing)
+    assert done > 0
+    assert longest < 5
+    assert await fetch(empty_database_url, "SELECT count(*) >= 4 FROM config_changes_pruned, configs") == [(True,)]
+
+
+async def test_a_transaction_that_does_not_end_is_told(empty_database_url: str) -> None:
+    """Somebody's transaction stays open on a table: the migration gives up in one line and has changed nothing, and
+    others go on writing to the table meanwhile."""
+    await upgrade(empty_database_url, "0005")
+    idle, other = await asyncpg.connect(empty_database_url), await asyncpg.connect(empty_database_url)
+    transaction = idle.transaction()
+    await transaction.start()
+    await idle.execute(WRITES[0])
+    upgrading = asyncio.create_task(upgrade(empty_database_url, patience=1.5))
+    await asyncio.sleep(0.3)
+    async with asyncio.timeout(5):
+        await other.execute(WRITES[0])
+    with pytest.raises(SettingsError, match="in use by transactions that do not end"):
+        await upgrading
+    await transaction.rollback()
+    assert await fetch(empty_database_url, f"SELECT version_num FROM {VERSION_TABLE}") == [("0005",)]
+    await upgrade(empty_database_url)
+    for connection in (idle, other):
+        await connection.close()

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import sys
 import time
 import uuid
 from collections.abc import Iterable
@@ -494,3 +495,77 @@ async def test_trusted_documents_stay_the_only_ones(api, world, token: str) -> N
             answer = await caller.post(ask(world, f"{HEAD} {{ {CALL} {{ config }} }}"))
             assert answer.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert len(asked) == 1
+
+
+async def test_a_body_that_breaks_off_is_not_taken_for_another(api, behind, caller, world) -> None:
+    """A client that hangs up after the beginning of its body, which is a body that is known, is answered nothing, and
+    nothing is on record for it."""
+    await caller.warm(behind, ask(world))
+    await api.service.audit.flush()
+    headers = [(name.encode(), value.encode()) for name, value in caller._headers.items()]
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": headers, "client": ("10.1.1.1", 1)}
+    messages = [
+        {"type": "http.request", "body": ask(world), "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await api.app({**scope, "query_string": b"", "root_path": "", "http_version": "1.1"}, receive, send)
+    assert sent == []
+    assert api.service.audit._done == 0
+
+
+async def test_templates_together_weigh_no_more_than_their_snapshot(api, client, behind, caller, world) -> None:
+    """Documents that ask for one thing many times have no more kept for them than the snapshot's own weight."""
+    config = {"url": "https://halo.example.com/" + "x" * 20_000}
+    await client.run("SetIntegrationConfig", input={"integrationId": world.integration, "config": config})
+    for aliases in (2, 6):
+        fields = " ".join(f"c{alias}: config" for alias in range(aliases))
+        await caller.warm(behind, ask(world, f"{HEAD} {{ {CALL} {{ {fields} }} }}"))
+    snapshot = api.service.resolver.snapshots.get(world.name, uuid.UUID(world.organization))
+    assert 0 < sum(len(piece) for form in snapshot.forms.values() for piece in form.pieces) <= snapshot.weight
+
+
+@pytest.mark.parametrize(
+    "default",
+    ["x" * 50_000, "\U0001f511" * 12_000, [[] for _ in range(15_000)], [{} for _ in range(15_000)], [1234] * 10_000],
+    ids=["long", "wide", "lists", "objects", "numbers"],
+)
+async def test_a_snapshot_weighs_what_it_holds(api, client, behind, caller, world, default: Any) -> None:
+    """Whatever a schema's default or a stored value is, and wherever it stands: what it takes in memory is counted."""
+    kind = "STRING" if isinstance(default, str) else "JSON"
+    field = {"key": "large", "type": kind, "default": default}
+    made = await client.run("CreateIntegration", input={"name": "large", "configSchema": [field]})
+    integration = made["createIntegration"]["integration"]["id"]
+    given = {"integrationId": integration, "organizationId": world.organization, "entityId": "1"}
+    await client.run("CreateMapping", input=given)
+    for config in ({}, {"large": default}):
+        if config:
+            await client.run("SetIntegrationConfig", input={"integrationId": integration, "config": config})
+        await caller.warm(behind, ask(world, integration="large"))
+        snapshot = api.service.resolver.snapshots.get("large", uuid.UUID(world.organization))
+        held = sum(map(weigh_object, (entry.value for entry in snapshot.entries)))
+        made_ready = sum(len(piece) for form in snapshot.forms.values() for piece in form.pieces)
+        assert held + made_ready <= snapshot.weight
+
+
+def weigh_object(value: Any) -> int:
+    """Bytes of a JSON value in memory."""
+    items = value if isinstance(value, list) else []
+    return sys.getsizeof(value) + sum(map(weigh_object, items))
+
+
+async def test_a_document_that_is_not_for_everybody_is_passed_on(behind, caller, world) -> None:
+    """Whether a document may ask for the schema is decided for each caller, also when it runs another operation."""
+    query = OPERATIONS["Resolve"] + " query Other { __schema { queryType { name } } }"
+    body = json.dumps(json.loads(ask(world, query)) | {"operationName": "Resolve"}).encode()
+    for _ in range(3):
+        before = behind.times
+        assert (await caller.post(body)).json()["data"]["resolve"]
+        assert behind.times == before + 1
