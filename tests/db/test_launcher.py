@@ -182,8 +182,9 @@ async def test_demo_is_loaded_before_anything_serves(home: Path, free_port: int)
     launcher = make_launcher(home, free_port)
     loaded: list[bool] = []
 
-    async def load(database_url: str, settings: Settings) -> None:
+    async def load(database_url: str, settings: Settings) -> bool:
         loaded.append(await answers_ready("127.0.0.1", settings.port))
+        return True
 
     launcher.load = load
     async with running(launcher) as task:

@@ -52,9 +52,9 @@ class OldWriter:
                 organization,
             )
 
-    async def write_forever(self) -> None:
-        """Until it is cancelled."""
-        while True:
+    async def write_until(self, gone: asyncio.Event) -> None:
+        """Write after write; told to go it ends the one that it is at, so that `last` is what the database holds."""
+        while not gone.is_set():
             await self.write(self._chance.choice(self._organizations), self._chance.choice(list(FIELDS)))
             await asyncio.sleep(0.02)
 

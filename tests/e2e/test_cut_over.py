@@ -164,11 +164,11 @@ async def test_the_whole_path(adopted: asyncpg.Connection, parts: Parts, ask: As
     # Both running: what is written is masked at once, resolved at once, and sealed by the standing run.
     id = await writer.write(organizations[0], "token")
     assert (await ask(CONFIG, id=id))["config"] == {"value": "[SECRET]", "sealed": False, "type": "SECRET"}
-    writing = asyncio.create_task(writer.write_forever())
-    await eventually(lambda: is_sealed(ask, id))
-    writing.cancel()
-    await asyncio.gather(writing, return_exceptions=True)
-    assert writing.cancelled(), writing.exception()
+    gone = asyncio.Event()
+    writing = asyncio.create_task(writer.write_until(gone))
+    await eventually(lambda: find_sealed(sql, writer.integration, "token"))
+    gone.set()
+    await writing
 
     # An update of what is sealed by now is noticed like a new row.
     sealed = await eventually(lambda: find_sealed(sql, writer.integration, "password"))
@@ -177,13 +177,13 @@ async def test_the_whole_path(adopted: asyncpg.Connection, parts: Parts, ask: As
     writer.last[owner, "password"] = f"{MARK}again"
     assert (await ask(CONFIG, id=str(sealed)))["config"] == {"value": "[SECRET]", "sealed": False, "type": "SECRET"}
     assert (await resolve(ask, owner))["password"] == f"{MARK}again"
-    writing = asyncio.create_task(writer.write_forever())
+    gone.clear()
+    writing = asyncio.create_task(writer.write_until(gone))
     await asyncio.sleep(3)
-    writing.cancel()
+    gone.set()
+    await writing
 
     # The old writers are gone. The standing run seals the rest; the quarantine is cleared; VERIFY shuts the door.
-    await asyncio.gather(writing, return_exceptions=True)
-    assert writing.cancelled(), writing.exception()
     assert writer.writes > 50
     quarantined = {id for id, row in expected["configs"].items() if row["outcome"] == "quarantined"}
     await eventually(lambda: is_left(sql, quarantined))
@@ -220,10 +220,6 @@ async def test_the_whole_path(adopted: asyncpg.Connection, parts: Parts, ask: As
     assert (await ask(CONFIG, id=str(sealed)))["config"]["value"] == "[SECRET]"
     assert (await resolve(ask, owner))["password"] == f"{MARK}back"
     await writer_sql.close()
-
-
-async def is_sealed(ask: Ask, id: str) -> bool:
-    return (await ask(CONFIG, id=id))["config"]["sealed"]
 
 
 async def find_sealed(sql: asyncpg.Connection, integration: str, key: str) -> Any:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import strawberry
 
-from db.access import Principal
+from db.access import Permission, Principal
 from db.errors import Forbidden
 from db.policy import FOLLOWING, POLICY
 from gql.guard import ROOTS, guard, list_fields, list_look_ups
