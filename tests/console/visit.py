@@ -13,6 +13,11 @@ from tests.e2e.conftest import ROOT, Demo
 OPERATIONS = set(json.loads((ROOT / "client" / "public" / "operations.json").read_text()).values())
 """What the API trusts the console to send, where it trusts nothing else."""
 
+_ARRIVED = """() => Promise.allSettled(
+    document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity).map((one) => one.finished)
+)"""
+"""Settles when every animation that ends has ended."""
+
 
 class Service:
     """The service that is visited."""
@@ -106,7 +111,11 @@ class Visit:
         await expect(self.page.locator(".loading")).to_have_count(0)
 
     async def check_accessibility(self, *rules: str) -> None:
-        """Axe finds no violation on the page as it is; of these rules alone, if any are given."""
+        """Axe finds no violation on the page as it is; of these rules alone, if any are given.
+
+        A dialog that is still fading in has colours that nobody reads: axe waits until whatever moves has arrived.
+        """
+        await self.page.evaluate(_ARRIVED)
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(self._axe.read_text())
         options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
