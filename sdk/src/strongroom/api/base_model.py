@@ -1,7 +1,7 @@
 """What the generated models are: they keep values and tokens out of their reprs and out of errors."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel as PydanticBaseModel
 from pydantic import ConfigDict
@@ -47,4 +47,4 @@ def list_variables(given: Mapping[str, Any] | None) -> dict[str, Any]:
 def _show(value: Any) -> Any:
     if isinstance(value, PydanticBaseModel):
         return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return [_show(item) for item in value] if isinstance(value, list) else value
+    return [_show(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
