@@ -52,7 +52,7 @@ def check_domains(operations: Iterable[str], domains: Mapping[str, Sequence[str]
     }
     told = [f"{', '.join(sorted(names))}: {fault}" for fault, names in faults.items() if names]
     if told:
-        raise DomainError(f"{'; '.join(told)} (DOMAINS in sdk/generator/domains.py has them all)")
+        raise DomainError(f"{'; '.join(told)} (see DOMAINS in sdk/generator/domains.py)")
 
 
 def place_inputs(

@@ -119,7 +119,7 @@ def test_both_clients_send_each_document() -> None:
 )
 def test_an_operation_has_one_domain(domains: dict[str, tuple[str, ...]], told: str) -> None:
     """An operation that is added is given a domain; who forgets that is told which one, and where."""
-    with pytest.raises(DomainError, match=rf"^{told} \(DOMAINS in sdk/generator/domains.py"):
+    with pytest.raises(DomainError, match=rf"^{told} \(see DOMAINS in sdk/generator/domains.py"):
         check_domains(["One", "Two"], domains)
 
 
