@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -123,6 +123,3 @@ def put_reason(headers: httpx.Headers, reason: str | None) -> None:
     if told:
         # As bytes: httpx would take a text for ASCII.
         headers.update([(b"Strongroom-Reason", told.encode(errors="replace"))])
-
-
-Unsubscribe = Callable[[], None]
