@@ -51,10 +51,11 @@ class Options:
             "verify": self.verify,
         }
 
-    @property
-    def stream_timeout(self) -> httpx.Timeout:
-        """The timeouts of the feed."""
-        return httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=SILENCE)
+    def ask_for_stream(self, http: httpx.Client | httpx.AsyncClient, body: bytes) -> httpx.Request:
+        """The request that opens the feed."""
+        headers = {"accept": "text/event-stream"}
+        timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=SILENCE)
+        return http.build_request("POST", self.url, content=body, headers=headers, timeout=timeout)
 
 
 def read_options(
@@ -109,6 +110,11 @@ class Waiting:
     def take(self) -> Change:
         """The next one."""
         return self._changes.popleft()
+
+
+def is_stream(response: httpx.Response) -> bool:
+    """Whether a feed was opened."""
+    return response.status_code == 200 and "event-stream" in response.headers.get("content-type", "")
 
 
 def canonical(organization_id: Id) -> str:

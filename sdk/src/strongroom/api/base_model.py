@@ -6,6 +6,8 @@ from typing import Any, cast
 from pydantic import BaseModel as PydanticBaseModel
 from pydantic import ConfigDict
 
+from strongroom.config import MASK
+
 MASKED = frozenset({"config", "decrypted_value", "default", "token", "value"})
 
 
@@ -36,7 +38,7 @@ class BaseModel(PydanticBaseModel):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
             is_value = name in MASKED and value is not None and not isinstance(value, PydanticBaseModel)
-            yield name, "[SECRET]" if is_value else value
+            yield name, MASK if is_value else value
 
 
 def list_variables(given: Mapping[str, Any] | None) -> dict[str, Any]:
