@@ -78,12 +78,12 @@ def decide(row: StoredConfig, legacy_keys: LegacyKeys) -> Outcome:
             return Kept(row, None, changes=False) if known else Left(row)
 
 
-def reseal(outcome: Sealed | Kept, sealers: Mapping[Scope, DataKey]) -> Sealed | Kept:
+def reseal(outcome: Sealed | Kept, sealers: Mapping[Scope, DataKey], nonce: bytes) -> Sealed | Kept:
     """A secret's outcome with its ciphertext; one that is kept as it is."""
     if not isinstance(outcome, Sealed):
         return outcome
     sealer = sealers[outcome.row.organization_id]
-    ciphertext = sealer.seal_encoded(config_place(outcome.row), outcome.payload)
+    ciphertext = sealer.seal_encoded(config_place(outcome.row), outcome.payload, nonce)
     return Sealed(outcome.row, b"", ciphertext, sealer.id)
 
 

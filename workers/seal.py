@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from db import history
+from db.crypto.sealing import random_nonces
 from db.models import BackfillRun, Config, ConfigField, QuarantinedConfig
 from db.prepared import Prepared
 from db.sessions import Database
@@ -171,7 +172,8 @@ async def _write(batch: Batch, found: Sequence[_Found], outcomes: Sequence[Outco
     sealers = await transaction.sealers({o.row.organization_id for o, _ in kept if isinstance(o, Sealed)})
     written = list[Sealed | Kept]()
     async for part in _in_turns(kept):
-        written += [reseal(outcome, sealers) for outcome, _ in part]
+        nonces = random_nonces(len(part))
+        written += [reseal(outcome, sealers, nonce) for (outcome, _), nonce in zip(part, nonces, strict=True)]
     seen = [one for _, one in kept]
     if await transaction.session.touch(_UPDATE, *_columns(written, seen)) == len(written):
         return [*written]

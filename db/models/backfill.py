@@ -94,7 +94,7 @@ class BackfillRun(Base):
 
 
 class BackfillSlice(Base):
-    """A range of keys of one table, `lower` (exclusive, null: from the first) to `upper` (inclusive, null: to the last).
+    """A range of keys of one table: after `lower` (null: from the first), up to and with `upper` (null: to the last).
 
     A key is what the run's kind has its rows in order of; its last part is the row's id.
     `cursor` is the last key that is done and commits with the rows it covers. A slice belongs to the

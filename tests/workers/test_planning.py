@@ -1,6 +1,7 @@
 """Planning: runs are cut into slices in steps, and rows are picked in an index's order."""
 
 import asyncio
+import json
 from typing import Any
 
 from sqlalchemy import text
@@ -68,6 +69,24 @@ async def test_rows_that_come_while_a_run_is_planned_are_done(small_slices, tran
         pass
     assert (await see(run.id)).processed == 157
     await assert_sealed_once(database, vault, 157)
+
+
+async def test_a_batch_is_of_neighbours(transact, sql, database, vault):
+    """SEAL goes through configs by their places: a batch as large as an integration's rows is of one integration, so
+    that it holds one schema, and what it makes the API read anew is no more than that."""
+    await plant_secrets(sql, 400)
+    run = await transact(lambda t: start_backfill(t, SEAL, batch_size=100))
+    engine = Engine(database, vault)
+    while await engine.work(run.id):
+        pass
+    details = [json.loads(row["detail"]) for row in await sql.fetch(_BATCHES)]
+    ends = [(detail["first"].split("/"), detail["last"].split("/")) for detail in details]
+    assert [first[0] == last[0] for first, last in ends] == [True] * 4
+    assert sorted(first[0] for first, _ in ends) == [str(row["id"]) for row in await sql.fetch(_INTEGRATIONS)]
+
+
+_BATCHES = "SELECT detail FROM audit_log WHERE action = 'backfill.seal'"
+_INTEGRATIONS = "SELECT id FROM integrations ORDER BY id::text"
 
 
 async def plant_more(sql: Any, count: int) -> None:
