@@ -103,7 +103,7 @@ async def test_slices_only_go_forward(transact, sql, change):
     )
     with pytest.raises(asyncpg.CheckViolationError, match="only goes forward"):
         await sql.execute(f"UPDATE backfill_slices SET {change}")
-    forward = "cursor = 'ffffffff-ffff-4fff-bfff-ffffffffffff', processed = 6, done = true"
+    forward = "cursor = '{ffffffff-ffff-4fff-bfff-ffffffffffff}', processed = 6, done = true"
     await sql.execute(f"UPDATE backfill_slices SET {forward}")
     for late in ("done = false", forward):
         with pytest.raises(asyncpg.CheckViolationError, match="only goes forward"):
