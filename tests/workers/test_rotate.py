@@ -55,7 +55,7 @@ async def sealed(sql, backfill) -> None:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for readers that are not there, nor long for transactions that do not end."""
-    monkeypatch.setattr("workers.rotate.GRACE", 0.1)
+    monkeypatch.setattr("workers.key_change.GRACE", 0.1)
     monkeypatch.setattr("workers.key_change._PATIENCE", 1.0)
 
 
