@@ -124,7 +124,10 @@ async def _replace_all(database: Database, vault: Vault, run: Run) -> None:
 
 
 async def _replace(vault: Vault, run: Run, statement: Executable, session: WriteSession) -> bool:
-    scopes = [row.organization_id for row in await session.rows(statement)]
+    chosen = [row.organization_id for row in await session.rows(statement)]
+    # Held until we commit: whoever deletes one meanwhile comes first, and takes its keys along, or waits for us.
+    kept = await session.rows(_HOLD_ORGANIZATIONS, {"ids": [scope for scope in chosen if scope is not None]})
+    scopes: list[Scope] = [row.id for row in kept] + [scope for scope in chosen if scope is None]
     if scopes:
         transaction = Transaction(session, run.principal, vault)
 
@@ -132,7 +135,7 @@ async def _replace(vault: Vault, run: Run, statement: Executable, session: Write
             transaction.record(Deed("key.rotate", scope, detail={"dataKey": str(key_id)}))
 
         await vault.data_keys.rotate(session, scopes, note)
-    return bool(scopes)
+    return bool(chosen)
 
 
 async def _outlast_transactions(database: Database) -> None:
@@ -147,6 +150,10 @@ async def _outlast_transactions(database: Database) -> None:
 _KEYS = select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey.wrapped)
 
 _REWRAP = text("UPDATE data_keys SET root_key_id = :root_key_id, wrapped = :wrapped WHERE id = :key_id")
+
+_HOLD_ORGANIZATIONS = text(
+    "SELECT id FROM organizations WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR KEY SHARE"
+)
 
 _RETIRED_NOW = text("""
 UPDATE data_keys SET retired_at = clock_timestamp()

@@ -42,7 +42,7 @@ UPDATE backfill_runs r SET sampled_at = now.at, sampled_rows = now.rows,
     END
 FROM now WHERE r.id = now.id AND coalesce(abs(extract(epoch FROM now.at - r.sampled_at)) > 0.9, true)
 """)
-"""Of two workers at once, the second finds that it is done. A sample from the future is of a clock that was set back."""
+"""Of two workers at once, the second finds that it is done. A sample from the future is of a clock set back since."""
 
 _TELL = text("""
 UPDATE backfill_runs
