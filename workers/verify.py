@@ -78,7 +78,7 @@ class Verify:
         found = await tell_findings(database, run)
         if found is not None or run.dry_run:
             return found
-        return await shut(database) or await certify(database, vault, run)
+        return await shut(database, run.id) or await certify(database, vault, run)
 
     def _witness_of(self, batch: Batch) -> Witness:
         """The run's own: what it opened in an earlier run proves nothing now."""

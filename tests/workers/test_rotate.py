@@ -288,7 +288,6 @@ async def test_organizations_that_are_deleted_meanwhile(
 ):
     """Organizations that are deleted while the run puts new keys in the place of theirs, one just before and one at
     that moment, are passed over; all others are rotated, and nobody deadlocks."""
-
     ids = [row["id"] for row in await sql.fetch("SELECT id FROM organizations ORDER BY id LIMIT 2")]
     other = await asyncpg.connect(database_url)
     first, ending = WriteSession.rows, list[asyncio.Task[None]]()
