@@ -74,8 +74,9 @@ def decide(row: StoredConfig, legacy_keys: LegacyKeys) -> Outcome:
         case Value(value):
             return _decide_secret(row, value) if row.is_secret else _decide_plain(row, value)
         case stored.Sealed():
-            known = row.field_type is ConfigType.SECRET
-            return Kept(row, None, changes=False) if known else Left(row)
+            if row.field_type not in (None, ConfigType.SECRET):
+                return Left(row)
+            return Kept(row, None, changes=row.config_type is not ConfigType.SECRET)
 
 
 def reseal(outcome: Sealed | Kept, sealers: Mapping[Scope, DataKey]) -> Sealed | Kept:

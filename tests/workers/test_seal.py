@@ -24,6 +24,7 @@ from db.vault import Opened, Vault, open_rows
 from workers.engine import Engine
 from workers.outcomes import UNSEALABLE
 from workers.seal import Seal
+from workers.standing import is_waited_for
 from workers.tasks import Batch, Counts
 
 ORGANIZATION = uuid.uuid4()
@@ -274,3 +275,20 @@ async def test_a_schema_change_meanwhile_holds(house, sql, transact, database, v
     await Engine(database, vault, {BackfillKind.SEAL: Interrupted(change)}).work(run.id)
     row, opened = await read(database, vault, id)
     assert (row.config_type, row.sealed is not None, opened) == ("secret", True, Opened("443"))
+
+
+@pytest.mark.parametrize("key", ["alone", "unknown"])
+async def test_a_sealed_row_whose_type_alone_older_software_changed(house, sql, backfill, database, vault, key):
+    """With no schema that says otherwise it is the secret that it was: SEAL says so again, and VERIFY passes."""
+    id = await add_row(sql, key, "hush", "secret", integration=None if key == "alone" else INTEGRATION)
+    await backfill()
+    await sql.execute("UPDATE configs SET config_type = 'string'")
+    async with database.read() as session:
+        assert await is_waited_for(session)
+    run = await backfill()
+    assert (run.changed, run.skipped, run.quarantined) == (1, 0, 0)
+    row, opened = await read(database, vault, id)
+    assert (row.config_type, row.legacy, row.value, opened) == ("secret", False, None, Opened("hush"))
+    async with database.read() as session:
+        assert not await is_waited_for(session)
+    assert (await backfill(BackfillKind.VERIFY)).status is BackfillStatus.SUCCEEDED
