@@ -38,6 +38,7 @@ __all__ = [
     "list_quarantine",
     "list_runs",
     "pause_backfill",
+    "read_run",
     "resume_backfill",
     "start_backfill",
 ]
