@@ -60,6 +60,12 @@ def find_faults(connection: Connection) -> list[str]:
     return shape or [*_find_odd_columns(connection), *_find_odd_tables(connection)] or [*_find_odd_rows(connection)]
 
 
+def find_elsewhere(connection: Connection) -> str | None:
+    """The schema that holds the tables, where it is not the one that new tables are made in. Installations of ours do
+    not count."""
+    return connection.execute(text(_ELSEWHERE), {"tables": list(SHAPE)}).scalar()
+
+
 def complete_indexes(connection: Connection) -> None:
     """Make what writes rely on where it lacks: a database that was restored by hand may."""
     for table, columns, name in (
@@ -165,7 +171,18 @@ SELECT e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
 WHERE t.typname = 'config_type' AND pg_type_is_visible(t.oid)
 """
 
-_OF_OURS: Final = "c.relname = ANY(CAST(:tables AS text[])) AND c.relnamespace = current_schema()::regnamespace"
+_OF_OURS: Final = (
+    "c.relname = ANY(CAST(:tables AS text[])) AND c.relnamespace = to_regnamespace(quote_ident(current_schema()))"
+)
+
+_ELSEWHERE: Final = """
+SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = ANY(CAST(:tables AS text[])) AND c.relkind = 'r' AND n.nspname <> current_schema()
+GROUP BY n.oid, n.nspname
+HAVING count(*) = cardinality(CAST(:tables AS text[]))
+    AND to_regclass(format('%I.strongroom_version', n.nspname)) IS NULL
+ORDER BY n.nspname LIMIT 1
+"""
 
 _COLUMNS: Final = f"""
 SELECT c.relname AS table, a.attname AS name, t.typname AS type, NOT a.attnotnull AS nullable,

@@ -155,6 +155,11 @@ def wrap(value: JSON) -> dict[str, JSON]:
     return {"value": value}
 
 
+def rewrap(before: JSON, value: JSON) -> dict[str, JSON]:
+    """The value in the place of the one before, beside whatever else older software kept there."""
+    return {**before, "value": value} if isinstance(before, dict) and "value" in before else wrap(value)
+
+
 SchemaField = aliased(ConfigField)
 
 

@@ -168,3 +168,19 @@ async def test_a_name_that_is_taken(empty_database_url: str) -> None:
         await upgrade(empty_database_url)
     run_sql(empty_database_url, "DROP TABLE public.audit_log")
     await upgrade(empty_database_url)
+
+
+@pytest.mark.parametrize("schema", ["app", "The App"])
+async def test_tables_in_another_schema(empty_database_url: str, schema: str) -> None:
+    """They are adopted where search_path begins with it. Where it does not, no empty tables are made beside them: the
+    schema is told. A second installation of ours in a schema of its own is none of that."""
+    script = LEGACY.read_text().replace("public.", f'"{schema}".')
+    run_sql(empty_database_url, f'CREATE SCHEMA "{schema}"', script)
+    with pytest.raises(SettingsError, match=f"are in schema {schema}, and search_path does not begin with it"):
+        await upgrade(empty_database_url)
+    name = empty_database_url.partition("?")[0].rpartition("/")[2]
+    run_sql(empty_database_url, f'ALTER DATABASE {name} SET search_path = "{schema}", public')
+    await upgrade(empty_database_url)
+    await upgrade(empty_database_url)
+    run_sql(empty_database_url, f"ALTER DATABASE {name} RESET search_path")
+    await upgrade(empty_database_url)

@@ -22,7 +22,7 @@ from db.stored import select_stored, stored
 from db.values import ConfigType
 from db.vault import Opened, Vault, open_rows
 from workers.engine import Engine
-from workers.outcomes import UNSEALABLE
+from workers.outcomes import MORE_THAN_A_VALUE, UNSEALABLE
 from workers.seal import Seal
 from workers.standing import is_waited_for
 from workers.tasks import Batch, Counts
@@ -291,4 +291,20 @@ async def test_a_sealed_row_whose_type_alone_older_software_changed(house, sql, 
     assert (row.config_type, row.legacy, row.value, opened) == ("secret", False, None, Opened("hush"))
     async with database.read() as session:
         assert not await is_waited_for(session)
+    assert (await backfill(BackfillKind.VERIFY)).status is BackfillStatus.SUCCEEDED
+
+
+async def test_what_older_software_kept_beside_a_value_stays(house, sql, backfill, database, vault):
+    """Members beside `value` are lost to nobody: they stay beside a value that is no secret, and a secret that has some
+    is quarantined, since sealing it would drop them."""
+    beside = {"note": "by hand", "value": "443"}
+    plain = [await add_row(sql, key, beside, raw=True) for key in ("int", "string", "unknown")]
+    secret = await add_row(sql, "secret", beside, raw=True)
+    run = await backfill()
+    assert (run.quarantined, run.changed + run.skipped) == (1, 3)
+    found = [(await read(database, vault, id))[0].value for id in plain]
+    assert found == [{"note": "by hand", "value": 443}, beside, beside]
+    assert (await read(database, vault, secret))[0].value == beside
+    assert await sql.fetchval("SELECT reason FROM quarantined_configs") == MORE_THAN_A_VALUE
+    await sql.execute("DELETE FROM configs WHERE id = $1", secret)
     assert (await backfill(BackfillKind.VERIFY)).status is BackfillStatus.SUCCEEDED

@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import inspect, text
 
-from db.adoption import SHAPE, complete_indexes, find_faults
+from db.adoption import SHAPE, complete_indexes, find_elsewhere, find_faults
 from db.errors import SettingsError
 
 revision = "0001"
@@ -98,6 +98,11 @@ def upgrade() -> None:
     """Make the legacy tables where there are none; where there are, check them, and touch no row."""
     connection = op.get_bind()
     present = set(inspect(connection).get_table_names()) & set(SHAPE)
+    if not present and (schema := find_elsewhere(connection)) is not None:
+        raise SettingsError(
+            f"the tables of the replaced software are in schema {schema}, and search_path does not begin with it: "
+            f"give the role a search_path that does, as with ALTER ROLE … SET search_path = {schema}, public"
+        )
     if not present and connection.execute(text("SELECT to_regtype('config_type')")).scalar() is None:
         for statement in DDL.split(";\n"):
             if statement.strip():
