@@ -5,6 +5,7 @@ From its first step on it holds older software out. So it is opened again when t
 """
 
 import asyncio
+import random
 import uuid
 from typing import Final
 
@@ -16,8 +17,15 @@ from workers.slices import WORKABLE, Lost
 
 CONSTRAINT: Final = "ck_configs_not_legacy"
 
-_LOCK_TIMEOUT: Final = "200ms"
-"""How long everybody else may have to queue behind us for the table."""
+_LOCK_TIMEOUT: Final = "100ms"
+"""How long everybody else may have to queue behind us for one of the two tables."""
+
+_LOCKS: Final = (
+    text("LOCK TABLE configs IN ACCESS EXCLUSIVE MODE"),
+    text("LOCK TABLE integration_config_schema IN SHARE ROW EXCLUSIVE MODE"),
+)
+"""What adding and dropping take. Taken in the order of those who write, the tables are ours when those are done; in the
+other one we would be in each other's way until the time is over. Which one that is, is not known."""
 
 _VALIDATIONS: Final = ("validate fields", "validate types", "validate ties", "validate legacy")
 """Each reads the whole table, and is a transaction of its own: what is validated stays so when a job is over. The last
@@ -28,7 +36,9 @@ _VALIDATION_LOCK_TIMEOUT: Final = "2s"
 
 _ATTEMPTS: Final = 50
 _VALIDATION_ATTEMPTS: Final = 5
-_PAUSE: Final = 0.2
+_PAUSE: Final = (0.1, 0.4)
+"""Seconds between two attempts, in which those who write get on."""
+
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _VIOLATIONS: Final = ("23514", "23503")
 _TOLD: Final = 20
@@ -42,6 +52,9 @@ async def shut(database: Database, run_id: uuid.UUID | None = None) -> str | Non
     """
     async with database.read() as session:
         was_shut = await session.scalar(text(IS_SHUT))
+        if not was_shut and await session.scalar(_ANY_LEGACY):
+            # Nobody is held out for the time that it takes PostgreSQL to find that.
+            return await _tell_rows(database)
     try:
         await _check_wanted(database, run_id)
         await _alter(database, "add")
@@ -89,6 +102,9 @@ async def _alter(database: Database, step: str, wait: str = _LOCK_TIMEOUT, attem
 
     async def run(session: WriteSession) -> None:
         await session.execute(text(f"SET LOCAL lock_timeout = '{wait}'"))
+        if step not in _VALIDATIONS:
+            for lock in random.sample(_LOCKS, len(_LOCKS)):
+                await session.execute(lock)
         await session.scalar(_ALTER, {"step": step})
 
     for attempt in range(attempts):
@@ -98,7 +114,7 @@ async def _alter(database: Database, step: str, wait: str = _LOCK_TIMEOUT, attem
         except DBAPIError as error:
             if sqlstate(error) != _LOCK_NOT_AVAILABLE or attempt == attempts - 1:
                 raise
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - no secret
 
 
 async def _tell_rows(database: Database) -> str:
@@ -117,6 +133,8 @@ LEFT JOIN integration_config_schema f ON f.integration_id = c.integration_id AND
 WHERE c.legacy OR c.field_id IS DISTINCT FROM f.id OR c.config_type <> f.field_type
 ORDER BY c.id LIMIT :limit
 """)
+
+_ANY_LEGACY: Final = text("SELECT EXISTS (SELECT FROM configs WHERE legacy)")
 
 IS_SHUT: Final = (
     f"SELECT 1 FROM pg_constraint WHERE conname = '{CONSTRAINT}' AND conrelid = 'configs'::regclass AND convalidated"  # noqa: S608 - constants of ours

@@ -1,5 +1,6 @@
 """VERIFY names every fault that a row can have, and shuts the door only when there is none."""
 
+import asyncio
 import json
 import uuid
 from typing import Any
@@ -206,15 +207,63 @@ async def test_a_legacy_row_written_meanwhile_keeps_the_door_open(sql, sealed, b
         return await conclude(self, database, vault, run)
 
     monkeypatch.setattr(Verify, "conclude", later)
+    monkeypatch.setattr(door, "_alter", None)  # It is not even begun: older software is refused at no time.
     run = await backfill(VERIFY)
     assert (run.status, run.error) == (BackfillStatus.FAILED, f"legacy rows were written meanwhile: {late}")
     assert not await is_shut(sql)
 
 
+async def test_a_legacy_row_that_comes_while_the_door_is_shut(sql, sealed, backfill, monkeypatch):
+    """One that comes at the last moment fails the run, too, and the door is opened again."""
+    alter, late = door._alter, uuid.uuid4()
+
+    async def later(database: Any, step: str, *given: Any, **more: Any) -> None:
+        if step == "add":
+            await sql.execute(
+                "INSERT INTO configs (id, key, value, updated_by) VALUES ($1, 'late', '{}', 'old software')", late
+            )
+        await alter(database, step, *given, **more)
+
+    monkeypatch.setattr(door, "_alter", later)
+    run = await backfill(VERIFY)
+    assert (run.status, run.error) == (BackfillStatus.FAILED, f"legacy rows were written meanwhile: {late}")
+    assert not await is_shut(sql)
+
+
+@pytest.mark.parametrize("forth", [True, False])
+async def test_the_door_beside_writers(sql, sealed, database, database_url, forth):
+    """Older software that writes rows and schemas in each transaction, in either order, all the time: the door is shut
+    and opened beside it, and not one of its transactions fails, or is a deadlock's victim."""
+    stop, done = asyncio.Event(), 0
+    writes = ["UPDATE configs SET description = 'd'", "UPDATE integration_config_schema SET position = position + 1"]
+
+    async def write(number: int) -> None:
+        nonlocal done
+        connection = await asyncpg.connect(database_url)
+        while not stop.is_set():
+            async with connection.transaction():
+                for statement in writes if forth else writes[::-1]:
+                    await connection.execute(f"{statement} WHERE key = 'k{number}'")
+                    await asyncio.sleep(0.02)
+            done += 1
+        await connection.close()
+
+    writing = [asyncio.create_task(write(number)) for number in range(1, 4)]
+    try:
+        for _ in range(3):
+            assert await door.shut(database) is None
+            assert await is_shut(sql)
+            await door._alter(database, "drop")
+    finally:
+        stop.set()
+        await asyncio.gather(*writing)
+    assert done > 3
+
+
 async def test_the_door_waits_for_long_transactions_without_blocking_others(sql, sealed, database, monkeypatch):
     """While somebody holds the table the door is tried again and again, each time for a moment only."""
     monkeypatch.setattr(door, "_ATTEMPTS", 2)
-    monkeypatch.setattr(door, "_PAUSE", 0.01)
+    monkeypatch.setattr(door, "_PAUSE", (0.01, 0.01))
     async with sql.transaction():
         await sql.execute("LOCK TABLE configs IN ACCESS SHARE MODE")
         with pytest.raises(Exception, match="lock timeout"):
