@@ -180,7 +180,7 @@ SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = ANY(CAST(:tables AS text[])) AND c.relkind = 'r' AND n.nspname <> current_schema()
 GROUP BY n.oid, n.nspname
 HAVING count(*) = cardinality(CAST(:tables AS text[]))
-    AND to_regclass(format('%I.strongroom_version', n.nspname)) IS NULL
+    AND NOT EXISTS (SELECT FROM pg_class v WHERE v.relnamespace = n.oid AND v.relname = 'strongroom_version')
 ORDER BY n.nspname LIMIT 1
 """
 
