@@ -290,3 +290,25 @@ async def test_a_write_of_ours_in_between(sql, stage: Stage, transact, database,
         row.id: Opened("new" if row.id == id else str(row.id)) for row in rows
     }
     assert next(row.version for row in rows if row.id == id) == 2
+
+
+async def test_an_organization_that_was_deleted_in_between(sql, stage: Stage) -> None:
+    """Its rows are gone, and no key can be made for it: the batch is tried again, and goes on with the others."""
+    id = await sql.fetchval(
+        "INSERT INTO organizations (id, name, created_by) VALUES (gen_random_uuid(), 'other', 'x') RETURNING id"
+    )
+    await sql.execute(
+        "INSERT INTO configs (id, organization_id, key, value, config_type, updated_by) "
+        "VALUES (gen_random_uuid(), $1, 'alone', $2, 'secret', 'x')",
+        id,
+        value_of("kept"),
+    )
+    await sql.execute("DELETE FROM configs WHERE id = $1", stage.id)
+
+    async def delete() -> None:
+        await stage.other.execute("DELETE FROM configs WHERE organization_id <> $1", id)
+        await stage.other.execute("DELETE FROM organizations WHERE id <> $1", id)
+
+    done = await stage.seal(delete)
+    assert (done.changed, done.quarantined, done.error) == (1, 0, None)
+    assert await sql.fetchval("SELECT count(*) FROM configs WHERE sealed IS NOT NULL") == 1

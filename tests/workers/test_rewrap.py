@@ -250,7 +250,7 @@ async def make_unused_key(transaction: Any, scope: Any) -> uuid.UUID:
 class CutOff(Rotate):
     """ROTATE that ends before it destroys the old keys."""
 
-    async def conclude(self, *_: Any) -> str | None:
+    async def conclude(self, database: Any, vault: Any, run: Any) -> str | None:
         return "cut off"
 
 
