@@ -85,7 +85,11 @@ async def open_forsaken(database: Database) -> None:
     async with database.read() as session:
         if not await session.scalar(_IS_FORSAKEN):
             return
-    await _alter(database, "drop", attempts=1)
+    try:
+        await _alter(database, "drop", attempts=1)
+    except DBAPIError as error:
+        if sqlstate(error) != _LOCK_NOT_AVAILABLE:
+            raise
 
 
 async def _check_wanted(database: Database, run_id: uuid.UUID | None) -> None:

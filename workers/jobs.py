@@ -32,14 +32,14 @@ async def work_on_run(ctx: dict[str, Any], run_id: str) -> None:
 
 
 async def look_for_runs(ctx: dict[str, Any]) -> None:
-    """Ring for every run that has something to be done and may have nobody who does it, and open a forsaken door."""
+    """Ring for every run that has something to be done and may have nobody who does it."""
     try:
         async with ctx["database"].read() as session:
             rows = await session.rows(_WAITING, {"limit": _AT_ONCE})
+        await open_forsaken(ctx["database"])
         for row in rows:
             for _ in range(row.bells):
                 await ring(ctx["redis"], row.id)
-        await open_forsaken(ctx["database"])
     except Exception as error:  # noqa: BLE001 - told by its type: its text may hold a value
         if not is_passing(error):
             raise RuntimeError(name_of(error)) from None

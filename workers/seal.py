@@ -19,7 +19,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     exists,
-    false,
     func,
     literal_column,
     or_,
@@ -102,7 +101,7 @@ def waiting() -> Select[Any]:
         QuarantinedConfig.seen_writer == literal_column("CAST(CAST(configs.xmin AS text) AS bigint)"),
         QuarantinedConfig.seen_type == func.coalesce(SchemaField.field_type, Config.config_type),
     )
-    left = and_(Config.sealed.is_not(None), func.coalesce(SchemaField.field_type != ConfigType.SECRET, false()))
+    left = and_(Config.sealed.is_not(None), (SchemaField.field_type != ConfigType.SECRET).is_(True))
     found = select(Config.id).outerjoin(SchemaField, _OF_ITS_SCHEMA)
     return found.where(_is_unsettled(), ~left, ~undecided)
 
