@@ -12,7 +12,7 @@ from db.sessions import Database, WriteSession
 from db.vault import Vault
 from workers.keys import bind, select_range
 from workers.ownership import own
-from workers.slices import in_index_order
+from workers.slices import WORKABLE, in_index_order
 from workers.tasks import Run, Source, Task
 
 SLICE_ROWS: Final = 10_000
@@ -26,7 +26,7 @@ class Planned(Enum):
     PARTLY = auto()
     """The time was over before."""
     ELSEWHERE = auto()
-    """Another worker is at it."""
+    """Another worker is at it, or nobody is to be: the run was stopped."""
 
 
 async def plan(database: Database, vault: Vault, task: Task, run: Run, end: float) -> Planned:
@@ -42,12 +42,21 @@ async def plan(database: Database, vault: Vault, task: Task, run: Run, end: floa
             # Once: the first slice commits after it.
             await task.prepare(database, vault, run)
         for source in task.sources:
-            while not await database.write(lambda session, source=source: _cut(session, task, run, source)):
+            while await _is_wanted(database, run):
+                if await database.write(lambda session, source=source: _cut(session, task, run, source)):
+                    break
                 if time.monotonic() > end:
                     return Planned.PARTLY
+            else:
+                return Planned.ELSEWHERE
         done = update(BackfillRun).where(BackfillRun.id == run.id).values(planned=True)
         await database.write(lambda session: session.execute(done))
         return Planned.WHOLLY
+
+
+async def _is_wanted(database: Database, run: Run) -> bool:
+    async with database.read() as session:
+        return await session.scalar(select(BackfillRun.status).where(BackfillRun.id == run.id)) in WORKABLE
 
 
 async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> bool:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from db import history
 from db.crypto.sealing import random_nonces
-from db.models import BackfillRun, Config, ConfigField, QuarantinedConfig
+from db.models import Config, ConfigField, QuarantinedConfig
 from db.prepared import Prepared
 from db.sessions import Database
 from db.stored import SchemaField, StoredConfig, select_stored, stored_fetched
@@ -106,10 +106,14 @@ each other, holds few schemas, and what it tells the API to read anew is few pla
 
 
 def waiting() -> Select[Any]:
-    """What a new run would have something to do with: not what the last one left alone, unless it was written since."""
-    since = and_(QuarantinedConfig.config_id == Config.id, BackfillRun.started_at >= Config.updated_at)
-    undecided = exists().where(QuarantinedConfig.run_id == BackfillRun.id, since)
-    left = and_(Config.sealed.is_not(None), SchemaField.field_type.is_distinct_from(ConfigType.SECRET))
+    """What a new run would have something to do with: not what the last one left alone, unless it was written since, or
+    has another type by now."""
+    undecided = exists().where(
+        QuarantinedConfig.config_id == Config.id,
+        QuarantinedConfig.seen_writer == literal_column("CAST(CAST(configs.xmin AS text) AS bigint)"),
+        QuarantinedConfig.seen_type == func.coalesce(SchemaField.field_type, Config.config_type),
+    )
+    left = and_(Config.sealed.is_not(None), (SchemaField.field_type != ConfigType.SECRET).is_(True))
     found = select(Config.id).outerjoin(SchemaField, _OF_ITS_SCHEMA)
     return found.where(_is_unsettled(), ~left, ~undecided)
 
@@ -251,7 +255,16 @@ transaction is writing is waited for, and looked at again: it has another writer
 _OURS: Final = "SELECT id FROM configs WHERE id = ANY($1) AND xmin = CAST(pg_current_xact_id() AS xid)"
 
 _QUARANTINE = text("""
-INSERT INTO quarantined_configs (config_id, run_id, reason)
-SELECT u.id, :run, u.reason FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS varchar[])) AS u (id, reason)
-ON CONFLICT (config_id) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
+INSERT INTO quarantined_configs (config_id, run_id, reason, seen_writer, seen_type)
+SELECT u.id, :run, u.reason, seen.writer, seen.type
+FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS varchar[])) AS u (id, reason), LATERAL (
+    SELECT CAST(CAST(c.xmin AS text) AS bigint) AS writer, coalesce(f.field_type, c.config_type) AS type
+    FROM configs c
+    LEFT JOIN integration_config_schema f ON f.integration_id = c.integration_id AND f.key = c.key
+    WHERE c.id = u.id OFFSET 0
+) AS seen
+ON CONFLICT (config_id) DO UPDATE
+SET run_id = excluded.run_id, reason = excluded.reason, seen_writer = excluded.seen_writer,
+    seen_type = excluded.seen_type
 """)
+"""OFFSET 0 has each row looked up by its id: joined, PostgreSQL would read the whole table for each batch."""

@@ -161,8 +161,9 @@ async def advance(session: WriteSession, held: Slice, cursor: Key | None, counts
 
 FREE: Final = (
     "NOT done AND (claimed_by IS NULL OR heartbeat_at IS NULL"
-    f" OR heartbeat_at < clock_timestamp() - interval '{STALE_SECONDS} seconds')"
+    f" OR abs(extract(epoch FROM clock_timestamp() - heartbeat_at)) > {STALE_SECONDS})"
 )
+"""A heartbeat from the future is of a clock that was set back since."""
 
 _STATUS = text("SELECT status FROM backfill_runs WHERE id = :run FOR SHARE")
 

@@ -91,7 +91,12 @@ async def test_the_database_holds_one_active_run(transact, sql):
 
 @pytest.mark.parametrize(
     "change",
-    ["cursor = NULL", "cursor = '{00000000-0000-4000-8000-000000000001}'", "processed = 4", "done = true, processed = 0"],
+    [
+        "cursor = NULL",
+        "cursor = '{00000000-0000-4000-8000-000000000001}'",
+        "processed = 4",
+        "done = true, processed = 0",
+    ],
 )
 async def test_slices_only_go_forward(transact, sql, change):
     """A cursor never goes back, a count never shrinks, and a slice that is done is not worked on again."""

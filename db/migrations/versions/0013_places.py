@@ -8,7 +8,7 @@ others begin with, every write of a row has one index less to write to.
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
