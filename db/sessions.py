@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from db.pool import Pool
 from db.prepared import Prepared
 from db.settings import sqlalchemy_url
-from db.values import dump
+from db.values import dump, parse
 
 _RETRIED: Final = frozenset({"40P01", "40001"})
 """Deadlock detected, serialization failure: the transaction did nothing and may run again."""
@@ -166,6 +166,7 @@ class Database:
             hide_parameters=True,
             logging_name="strongroom",
             json_serializer=dump,
+            json_deserializer=parse,
             connect_args={"timeout": 5},
         )
         self._url = database_url

@@ -32,6 +32,7 @@ from db.sessions import Database, WriteSession
 from db.settings import Settings
 from db.start import make_vault, open_keyring
 from db.vault import Transaction, Vault
+from workers import quarantine_listing
 from workers.reports import JsonLines, Lines, Report, as_json, as_line, as_listed
 from workers.standing import COMMAND_LINE
 from workers.watching import ENDS, NO_RUN_YET, STOPPED, NoRun, find_active, find_newest, follow, watch
@@ -70,8 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         steps.add_parser(step, help=told)
     listed = steps.add_parser("list", help="the newest runs")
     listed.add_argument("--first", type=int, default=20, metavar="RUNS", help="how many, 1 to 200; 20 unless given")
+    quarantine_listing.add_arguments(steps.add_parser("quarantine", help="the rows that nobody could decide, and why"))
     for step, sub in steps.choices.items():
-        if step not in ("start", "list"):
+        if step not in ("start", "list", "quarantine"):
             otherwise = ", or else the newest" if step == "watch" else ""
             sub.add_argument("id", nargs="?", type=uuid.UUID, help=f"the run; left out, the active one{otherwise}")
         sub.add_argument("--json", action="store_true", help="one JSON object; of a run that is watched, JSON lines")
@@ -150,6 +152,7 @@ _STEPS: Final[Mapping[str, Callable[[Database, Vault, argparse.Namespace], Await
     "start": _start,
     "watch": _watch,
     "list": _list,
+    "quarantine": quarantine_listing.list_rows,
 }
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from db.change_log import prune_changes
 from db.queue import ring
+from workers.door import open_forsaken
 from workers.failures import is_passing, name_of
 from workers.slices import FREE
 from workers.standing import SCHEDULE, start_for_waiting
@@ -35,6 +36,7 @@ async def look_for_runs(ctx: dict[str, Any]) -> None:
     try:
         async with ctx["database"].read() as session:
             rows = await session.rows(_WAITING, {"limit": _AT_ONCE})
+        await open_forsaken(ctx["database"])
         for row in rows:
             for _ in range(row.bells):
                 await ring(ctx["redis"], row.id)
