@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from db import access, history
 from db.access import Limit, Principal
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_fields, check_values, fields_of
 from db.limits import DESCRIPTION_LIMIT, Problems, value_map, version_map

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from db import access
 from db.access import Limit, Principal
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Token

@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from db.audit import AuditBuffer
+from db.audit.buffer import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
 from db.changes import ChangeFeed
 from db.code_flow import CodeFlow
@@ -29,16 +29,16 @@ from db.snapshots import Snapshots
 from db.start import make_vault, open_keyring, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
-from gql.asked import Asked
 from gql.change_stream import ChangeStream
 from gql.console import CONSOLE, list_console_routes, trust_console
 from gql.console_sign_in import list_sign_in_routes
 from gql.context import Service, open_context
-from gql.direct import PATH, Direct
+from gql.cors import Origins, list_middleware
+from gql.direct.asked import Asked
+from gql.direct.endpoint import PATH, Direct
 from gql.http import GraphQLEndpoint
 from gql.introspection import allow_introspection
 from gql.manifests import read_trust
-from gql.origins import Origins, list_middleware
 from gql.replies import Guard, answer_http_exception
 from gql.schema import schema
 from gql.sockets import SocketEndpoint

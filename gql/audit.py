@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from db import events as rules
+from db.audit import events as rules
 from db.limits import identifier
 from gql.arguments import After, First, page_size
 from gql.connections import Connection, connect

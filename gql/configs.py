@@ -18,10 +18,10 @@ from gql.arguments import After, First, Id, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigOrder, ConfigScope, ConfigType, ScopeFilter
-from gql.following import Follow, followed
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
 from gql.permissions import MayReveal
+from gql.plans.following import Follow, followed
 from gql.scalars import JSON
 
 

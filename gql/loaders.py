@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Sequence
 from strawberry.dataloader import DataLoader
 
 from db.access import Principal
+from db.audit.deeds import NOWHERE, Origin
 from db.configs import configs_by_id
-from db.deeds import NOWHERE, Origin
 from db.errors import StrongroomError
 from db.fields import Field, fields_of_many
 from db.history import PastValue, histories, history_lengths

@@ -12,15 +12,15 @@ from typing import Final
 from sqlalchemy import select
 
 from db.at_hand import open_database
-from db.chain import AuditLog
-from db.checkpoints import read_checkpoint, take_checkpoint
+from db.audit.chain import AuditLog
+from db.audit.checkpoints import read_checkpoint, take_checkpoint
+from db.audit.events import EVENT_COLUMNS, event_of
+from db.audit.verification import LINK_COLUMNS, Verification
 from db.errors import SettingsError
-from db.events import EVENT_COLUMNS, event_of
 from db.models import AuditEvent
 from db.sessions import Database
 from db.settings import Settings
 from db.start import make_vault, open_keyring
-from db.verification import LINK_COLUMNS, Verification
 
 _SHOWN: Final = 1_000
 """Faults that are named, at most: a log that somebody took apart has as many as it has events."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from db.chain import AuditLog, Head, canonical
+from db.audit.chain import AuditLog, Head, canonical
 from db.crypto.audit_keys import AuditKey
 from db.crypto.data_keys import Scope
 from db.errors import SealError, SettingsError

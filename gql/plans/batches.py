@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Hashable, Iterator
 from typing import Any, NamedTuple
 
-from gql.plans import FieldPlan
-from gql.trails import Trail
+from gql.plans.planning import FieldPlan
+from gql.plans.trails import Trail
 
 Places = list[tuple[dict[str, Any], Trail]]
 """Objects of the answer in which a field waits for the same thing, and where they stand."""

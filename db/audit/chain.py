@@ -15,10 +15,10 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import text
 
+from db.audit.deeds import Deed, Event
 from db.crypto.audit_keys import AuditKey, AuditKeys
 from db.crypto.data_keys import Scope
 from db.crypto.keyring import RootKeyProvider
-from db.deeds import Deed, Event
 from db.sessions import WriteSession
 from db.values import dump
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.errors import SealError
 from db.resolving import ResolvedConfig, ResolvedEntry, open_snapshot, show_snapshot
 from db.snapshot import Clear, Closed, Snapshot
 from db.values import ConfigType
-from gql.compiled import complete_plain
-from gql.outlines import Outline
+from gql.direct.outlines import Outline
 from gql.payloads import write_json
+from gql.plans.running import complete_plain
 from gql.resolving import record_resolve, show_resolved
 
 _FORMS: Final = 2

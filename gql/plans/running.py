@@ -1,4 +1,4 @@
-"""Running a plan: what graphql-core's executor does, for operations that are planned (gql/plans.py)."""
+"""Running a plan: what graphql-core's executor does, for operations that are planned (gql/plans/planning.py)."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -10,11 +10,11 @@ from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types import Info
 
-from gql.batches import Batch, Lead, Unshared
 from gql.documents import Document, Operation
-from gql.pending import Pending, abandon, fill
-from gql.plans import FieldPlan, ListShape, ObjectShape, Shape
-from gql.trails import Trail, list_steps, make_path
+from gql.plans.batches import Batch, Lead, Unshared
+from gql.plans.pending import Pending, abandon, fill
+from gql.plans.planning import FieldPlan, ListShape, ObjectShape, Shape
+from gql.plans.trails import Trail, list_steps, make_path
 
 
 async def run_plan(
@@ -37,7 +37,7 @@ async def run_plan(
 
 
 def complete_plain(shape: ObjectShape, source: object) -> dict[str, Any]:
-    """What the answer has for an object, where nothing of its shape has to be asked for (gql/outlines.py)."""
+    """What the answer has for an object, where nothing of its shape has to be asked for (gql/direct/outlines.py)."""
     unused = cast("Any", None)
     run = _Run(unused, unused, unused, unused, unused)
     completed = run.complete_object(shape, source, None)
