@@ -26,7 +26,7 @@ from db.resolving import Resolver
 from db.sessions import Database
 from db.settings import Network, Settings
 from db.snapshots import Snapshots
-from db.start import make_vault, open_keyring, set_admin_token
+from db.start import open_vault, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
 from gql.change_stream import ChangeStream
@@ -52,9 +52,7 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
     """The parts of the API, until the block ends. Raises SettingsError when the keyring does not fit."""
     database = Database(database_url)
     try:
-        async with database.read() as session:
-            keyring = await open_keyring(settings, session)
-        vault = make_vault(settings, keyring)
+        vault = await open_vault(settings, database)
         await set_admin_token(settings, database, vault)
         async with (
             open_authenticator(settings, database, vault.audit) as authenticator,
