@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from db.audit.buffer import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
-from db.changes import ChangeFeed
+from db.change_feed import ChangeFeed
 from db.code_flow import CodeFlow
 from db.pool import Pool
 from db.queue import Queue
@@ -39,7 +39,7 @@ from gql.direct.endpoint import PATH, Direct
 from gql.http import GraphQLEndpoint
 from gql.introspection import allow_introspection
 from gql.manifests import read_trust
-from gql.replies import Guard, answer_http_exception
+from gql.replies import LastResort, answer_http_exception
 from gql.schema import schema
 from gql.sockets import SocketEndpoint
 from gql.trusted import Trust
@@ -143,7 +143,7 @@ def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
             *list_sign_in_routes(service, flow),
             *list_console_routes(CONSOLE),
         ],
-        middleware=[Middleware(Guard), *list_middleware(origins)],
+        middleware=[Middleware(LastResort), *list_middleware(origins)],
         exception_handlers={HTTPException: answer_http_exception},
     )
     return Direct(app, service, asked)
