@@ -11,15 +11,12 @@ generator that was measured. `request` and `expected` stand for lists of one.
 """
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import uvloop
-
-from bench.wire import Asker, WrongAnswer, tell_latencies
+from bench.wire import Asker, run_load, tell_latencies
 
 
 class Connection(Asker):
@@ -95,14 +92,7 @@ def _tell(connections: Sequence[Connection], seconds: float) -> dict[str, Any]:
 
 def main() -> int:
     """The exit code."""
-    order = json.loads(sys.argv[1] if len(sys.argv) > 1 else sys.stdin.read())
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            print(json.dumps(runner.run(load(order))))
-    except (WrongAnswer, OSError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_load(load, sys.argv[1] if len(sys.argv) > 1 else sys.stdin.read())
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
-import uvloop
-
-from bench.wire import Asker, WrongAnswer, tell_latencies
+from bench.wire import Asker, run_load, tell_latencies
 
 _QUERY: Final = (
     "query Resolve($integration: String!, $organizationId: ID!) {"
@@ -87,13 +85,7 @@ async def load(order: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> int:
     """The exit code."""
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            print(json.dumps(runner.run(load(json.loads(sys.argv[1])))))
-    except (WrongAnswer, OSError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_load(load, sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """A connection that asks: one request at a time over HTTP/1.1, each sent as soon as the answer before it is there."""
 
 import asyncio
+import json
+import sys
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Final, cast
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, cast
+
+import uvloop
 
 _OK: Final = b"HTTP/1.1 200 "
 _LENGTH: Final = b"content-length: "
@@ -90,6 +94,17 @@ def _read_length(head: bytes) -> int:
     lowered = head.lower()
     start = lowered.index(_LENGTH) + len(_LENGTH)
     return int(lowered[start:].split(b"\r\n", 1)[0])
+
+
+def run_load(load: Callable[[dict[str, Any]], Coroutine[Any, Any, dict[str, Any]]], order: str) -> int:
+    """Carry out an order, which is JSON, and print what came of it in one line; the exit code."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            print(json.dumps(runner.run(load(json.loads(order)))))
+    except (WrongAnswer, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def tell_latencies(askers: Sequence[Asker], seconds: float) -> dict[str, float]:
