@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
@@ -190,10 +190,11 @@ def stored(row: Row[Any]) -> StoredConfig:
 
 def stored_record(record: Any) -> StoredConfig:
     """A row of `select_stored` as asyncpg gives it."""
-    config = stored_fetched(record)
-    if config.value is not None:
-        config.value = json.loads(cast("str", config.value))
-    return config
+    given: list[Any] = list(record)
+    given[4] = _TYPES[given[4]]
+    given[5] = None if given[5] is None else json.loads(given[5])
+    given[16] = None if given[16] is None else _TYPES[given[16]]
+    return StoredConfig(*given)
 
 
 def stored_fetched(record: Sequence[Any]) -> StoredConfig:
