@@ -22,8 +22,8 @@ from graphql.utilities.coerce_input_value import coerce_default_value
 from db.errors import LimitExceeded, StrongroomError, refuse
 from gql.coercion import Variable
 from gql.cost import check_size
-from gql.direct.outlines import find_outline
 from gql.failures import describe_refusal, describe_request_error
+from gql.plans.outlines import find_outline
 from gql.plans.planning import Fragments, plan_operation
 from gql.rules import find_errors, find_introspection, refuse_unstorable_literals
 from gql.weight import MAX_ANSWER_FIELDS, Weight, weigh

@@ -14,8 +14,8 @@ from db.errors import LimitExceeded, SealError
 from db.resolving import ResolvedConfig, ResolvedEntry, open_snapshot, show_snapshot
 from db.snapshot import Clear, Closed, Snapshot
 from db.values import ConfigType
-from gql.direct.outlines import Outline
 from gql.payloads import write_json
+from gql.plans.outlines import Outline
 from gql.plans.running import complete_plain
 from gql.resolving import record_resolve, show_resolved
 from gql.volume import MAX_VOLUME

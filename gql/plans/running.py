@@ -37,7 +37,7 @@ async def run_plan(
 
 
 def complete_plain(shape: ObjectShape, source: object) -> dict[str, Any]:
-    """What the answer has for an object, where nothing of its shape has to be asked for (gql/direct/outlines.py)."""
+    """What the answer has for an object, where nothing of its shape has to be asked for (gql/plans/outlines.py)."""
     unused = cast("Any", None)
     run = _Run(unused, unused, unused, unused, unused)
     completed = run.complete_object(shape, source, None)
