@@ -54,10 +54,12 @@ async def lock(
 ) -> dict[Spot, StoredConfig]:
     """The rows of these organizations and keys (None: all keys), locked in the common order.
 
-    What belongs to no mapping is written in turn: whoever finds a key that is not there yet inserts it later than it
-    locks the others, and two of them would wait for each other. A mapping's overrides have their turn by its row.
+    What belongs to no mapping is written in turn where it is several keys: whoever finds one that is not there yet
+    inserts it later than it locks the others, and two of them would wait for each other. A mapping's overrides have
+    their turn by its row, and whoever writes one key waits with nothing that others want.
     """
-    if integration_id is None or None in organization_ids:
+    is_mapped = integration_id is not None and None not in organization_ids
+    if not is_mapped and (keys is None or len(keys) > 1):
         owners = sorted(f"configs of {integration_id} {organization_id}" for organization_id in organization_ids)
         await transaction.session.execute(_TURN, {"owners": owners})
     ids = [organization_id for organization_id in organization_ids if organization_id is not None]
