@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import exists, func, insert, select, text, update
 
 from db.arrays import among
-from db.deeds import Deed, tell_ids
+from db.audit.deeds import Deed, tell_ids
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import (

@@ -16,9 +16,9 @@ from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Final
 
-from db.at_hand import open_database
 from db.errors import StrongroomError, refuse
 from db.models import BackfillKind
+from db.opening import open_database
 from db.runs import (
     RunLimits,
     RunRow,
@@ -30,7 +30,7 @@ from db.runs import (
 )
 from db.sessions import Database, WriteSession
 from db.settings import Settings
-from db.start import make_vault, open_keyring
+from db.start import open_vault
 from db.vault import Transaction, Vault
 from workers import quarantine_listing
 from workers.reports import JsonLines, Lines, Report, as_json, as_line, as_listed
@@ -167,9 +167,7 @@ async def _write(database: Database, vault: Vault, work: Callable[[Transaction],
 async def _open(environ: Mapping[str, str]) -> AsyncGenerator[tuple[Database, Vault]]:
     settings = Settings.from_env(environ)
     async with open_database(settings) as database:
-        async with database.read() as session:
-            keyring = await open_keyring(settings, session)
-        yield database, make_vault(settings, keyring)
+        yield database, await open_vault(settings, database)
 
 
 def _print(row: RunRow, given: argparse.Namespace) -> None:

@@ -13,8 +13,8 @@ from sqlalchemy import ARRAY, ColumnElement, Executable, Uuid, and_, any_, cast,
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from db.audit.deeds import Deed, tell_ids
 from db.crypto.data_keys import Scope
-from db.deeds import Deed, tell_ids
 from db.errors import SealError
 from db.models import BackfillRun, DataKey
 from db.sessions import Database, WriteSession

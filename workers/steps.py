@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.sessions import Database, WriteSession
 from db.vault import Transaction, Vault
 from workers.failures import is_passing, name_of
