@@ -123,7 +123,7 @@ class Picker:
         given = found.arguments({**bind(position.after, position.upper), "limit": most + 1})
         head = self._pick.format(most=f"${len(given) + 2}", sort=f"${len(given) + 1}")
         row = (await session.fetch(f"{head} FROM ({found.text}) AS p", *given, position.sort, most))[0]
-        ids = row["ids"] or []
+        ids: Sequence[uuid.UUID] = row["ids"] or ()
         return Picked(ids[:most], row["first"], row["last"], len(ids) > most)
 
     def _make(self, after: bool, upper: bool) -> Select[Any]:
