@@ -15,7 +15,7 @@ from strongroom.api.backfill_progress import BackfillProgressBackfillRun
 from strongroom.api.backfill_runs import BackfillRunsBackfillRunsEdgesNode
 from strongroom.api.enums import BackfillStatus
 from strongroom.command.failures import RUN_FAILED, Failure
-from strongroom.command.output import clean, note, say, show_json, show_line, show_table
+from strongroom.command.output import clean, note, report, say, show_json, show_line, show_table
 from strongroom.command.session import Json, Reason, connect
 from strongroom.errors import NotFound, Unavailable
 from strongroom.synchronous import Strongroom
@@ -100,28 +100,28 @@ def list_runs(
 
 
 @app.command("pause")
-def pause(id: Id, reason: Reason = None) -> None:
+def pause(id: Id, reason: Reason = None, as_json: Json = False) -> None:
     """Pause a run."""
     with connect(reason) as client:
-        _tell(client.api.pause_backfill(id).pause_backfill)
+        _tell(client.api.pause_backfill(id).pause_backfill, as_json=as_json)
 
 
 @app.command("resume")
-def resume(id: Id, reason: Reason = None) -> None:
+def resume(id: Id, reason: Reason = None, as_json: Json = False) -> None:
     """Go on with a paused run."""
     with connect(reason) as client:
-        _tell(client.api.resume_backfill(id).resume_backfill)
+        _tell(client.api.resume_backfill(id).resume_backfill, as_json=as_json)
 
 
 @app.command("cancel")
-def cancel(id: Id, reason: Reason = None) -> None:
+def cancel(id: Id, reason: Reason = None, as_json: Json = False) -> None:
     """Cancel a run; what it has done stays done."""
     with connect(reason) as client:
-        _tell(client.api.cancel_backfill(id).cancel_backfill)
+        _tell(client.api.cancel_backfill(id).cancel_backfill, as_json=as_json)
 
 
-def _tell(run: Any) -> None:
-    note(f"{run.id}: {run.status.value.lower()}")
+def _tell(run: Any, *, as_json: bool) -> None:
+    report(f"{run.id}: {run.status.value.lower()}", run, as_json=as_json)
 
 
 def _find_newest(client: Strongroom) -> BackfillRunsBackfillRunsEdgesNode:
