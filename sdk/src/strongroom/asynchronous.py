@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import closing
 from functools import cached_property
 from types import TracebackType
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from strongroom.answers import Body, Lost, Reply, describe_failure
 from strongroom.async_listening import AsyncListener
 from strongroom.changes import Change
 from strongroom.config import ResolvedConfig
-from strongroom.flows import Answer, Lost, Reply, Send, Step
-from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, put_reason, read_options
+from strongroom.errors import SettingsError, StrongroomError
+from strongroom.flows import Answer, Send, Step
+from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, make_http, put_reason, read_options
 
 if TYPE_CHECKING:
     from strongroom.api import AsyncApi
@@ -45,7 +47,7 @@ class AsyncStrongroom:
         self._callbacks: list[AsyncCallback] = []
         self._parts = Parts(self._options)
         self._cache = self._parts.cache
-        self._http = httpx.AsyncClient(**self._options.http)
+        self._http = make_http(httpx.AsyncClient, self._options)
         self._listener: AsyncListener | None = None
         self._reason: str | None = None
 
@@ -60,14 +62,19 @@ class AsyncStrongroom:
 
     async def execute(self, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """As `Strongroom.execute`."""
-        return await self._run(self._parts.flows.call(document, variables or {}))
+        flow = self._parts.flows.call(document, variables or {})
+        del variables  # as in Strongroom
+        return await self._run(flow)
 
     @cached_property
     def api(self) -> AsyncApi:
         """As `Strongroom.api`: `await client.api.create_token(…)`."""
         from strongroom.api import AsyncApi  # noqa: PLC0415 - as in Strongroom
 
-        return AsyncApi(lambda document, given, name: self._run(self._parts.flows.call(document, given, name)))
+        def run(document: str, given: Mapping[str, Any], name: str | None) -> Coroutine[Any, Any, dict[str, Any]]:
+            return self._run(self._parts.flows.call(document, given, name))
+
+        return AsyncApi(run)
 
     def on_change(self, callback: AsyncCallback) -> Unsubscribe:
         """As `Strongroom.on_change`, in the running event loop; the callback may be a coroutine function."""
@@ -110,6 +117,8 @@ class AsyncStrongroom:
         return f"<AsyncStrongroom {self._options.url}>"
 
     def _listen(self) -> None:
+        if self._http.is_closed:
+            raise SettingsError("the client has been closed")
         if self._listener is None:
             self._listener = AsyncListener(self._http, self._options, self._parts, self._callbacks)
 
@@ -121,16 +130,27 @@ class AsyncStrongroom:
                     step = flow.send(answer)
                 except StopIteration as end:
                     return end.value
+                except StrongroomError as error:
+                    # As in Strongroom.
+                    raise error.with_traceback(None) from None
                 if isinstance(step, Send):
                     answer = await self._send(step)
                 else:
                     answer = await asyncio.sleep(step.seconds)
 
     async def _send(self, step: Send) -> Reply | Lost:
+        if self._http.is_closed:
+            raise SettingsError("the client has been closed")
         try:
-            response = await self._http.post(self._options.url, content=step.body)
-            return Reply(response.status_code, response.content)
-        except httpx.HTTPError as error:
-            why = type(error).__name__
+            async with self._http.stream("POST", self._options.url, content=step.body) as response:
+                body = Body(response.headers, self._options.timeout)
+                async for part in response.aiter_raw():
+                    if not body.take(part):
+                        break
+                return body.make_reply(response.status_code)
+        except (httpx.HTTPError, TimeoutError) as error:
+            why = describe_failure(error)
+        except BaseException as error:  # noqa: BLE001 - raised again, without the frames, which hold the token
+            raise error.with_traceback(None) from None
         # Beyond the except: httpx's error holds the request, and with it the token.
         return Lost(why)
