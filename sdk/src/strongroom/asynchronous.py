@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import closing
 from functools import cached_property
 from types import TracebackType
@@ -16,8 +16,9 @@ from strongroom.answers import Body, Lost, Reply, describe_failure
 from strongroom.async_listening import AsyncListener
 from strongroom.changes import Change
 from strongroom.config import ResolvedConfig
-from strongroom.errors import SettingsError, StrongroomError
+from strongroom.errors import SettingsError, StrongroomError, Unavailable
 from strongroom.flows import Answer, Send, Step
+from strongroom.subscribing import HEADERS, SILENCE, Events, is_stream, judge_refusal, write_request
 from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, make_http, put_reason, read_options
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class AsyncStrongroom:
         flow = self._parts.flows.call(document, variables or {})
         del variables  # as in Strongroom
         return await self._run(flow)
+
+    def subscribe(self, document: str, variables: Mapping[str, Any] | None = None) -> AsyncIterator[dict[str, Any]]:
+        """As `Strongroom.subscribe`: `async for data in client.subscribe(…)`."""
+        send = write_request(document, variables)
+        del variables  # as in Strongroom
+        return self._stream(send)
 
     @cached_property
     def api(self) -> AsyncApi:
@@ -117,10 +124,8 @@ class AsyncStrongroom:
         return f"<AsyncStrongroom {self._options.url}>"
 
     def _listen(self) -> None:
-        if self._http.is_closed:
-            raise SettingsError("the client has been closed")
         if self._listener is None:
-            self._listener = AsyncListener(self._http, self._options, self._parts, self._callbacks)
+            self._listener = AsyncListener(self._connect(), self._options, self._parts, self._callbacks)
 
     async def _run(self, flow: Generator[Step, Answer, T]) -> T:
         answer: Answer = None
@@ -138,16 +143,43 @@ class AsyncStrongroom:
                 else:
                     answer = await asyncio.sleep(step.seconds)
 
-    async def _send(self, step: Send) -> Reply | Lost:
+    async def _stream(self, send: Send) -> AsyncIterator[dict[str, Any]]:
+        timeout = self._options.make_stream_timeout(SILENCE)
+        given: dict[str, Any] = {"content": send.body, "headers": HEADERS, "timeout": timeout}
+        try:
+            async with self._connect().stream("POST", self._options.url, **given) as response:
+                del given  # as in Strongroom
+                if not is_stream(response.status_code, response.headers):
+                    raise judge_refusal(await self._read(response))
+                events = Events()
+                async for part in response.aiter_raw():
+                    for data in events.take(part):
+                        yield data
+                    if events.done:
+                        return
+                events.end()
+                return
+        except httpx.HTTPError as error:
+            why = describe_failure(error)
+        raise Unavailable(f"the service does not answer: {why}")
+
+    async def _read(self, response: httpx.Response) -> Reply:
+        body = Body(response.headers, self._options.timeout)
+        async for part in response.aiter_raw():
+            if not body.take(part):
+                break
+        return body.make_reply(response.status_code)
+
+    def _connect(self) -> httpx.AsyncClient:
         if self._http.is_closed:
             raise SettingsError("the client has been closed")
+        return self._http
+
+    async def _send(self, step: Send) -> Reply | Lost:
+        http = self._connect()
         try:
-            async with self._http.stream("POST", self._options.url, content=step.body) as response:
-                body = Body(response.headers, self._options.timeout)
-                async for part in response.aiter_raw():
-                    if not body.take(part):
-                        break
-                return body.make_reply(response.status_code)
+            async with http.stream("POST", self._options.url, content=step.body) as response:
+                return await self._read(response)
         except (httpx.HTTPError, TimeoutError) as error:
             why = describe_failure(error)
         except BaseException as error:  # noqa: BLE001 - raised again, without the frames, which hold the token

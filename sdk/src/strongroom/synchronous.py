@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
 from types import TracebackType
@@ -17,9 +17,10 @@ import httpx
 from strongroom.answers import Body, Lost, Reply, describe_failure
 from strongroom.changes import Change
 from strongroom.config import ResolvedConfig
-from strongroom.errors import SettingsError, StrongroomError
+from strongroom.errors import SettingsError, StrongroomError, Unavailable
 from strongroom.flows import Answer, Pause, Send, Step
 from strongroom.listening import Listener
+from strongroom.subscribing import HEADERS, SILENCE, Events, is_stream, judge_refusal, write_request
 from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, make_http, put_reason, read_options
 
 if TYPE_CHECKING:
@@ -91,6 +92,15 @@ class Strongroom:
         flow = self._parts.flows.call(document, variables or {})
         del variables  # they may hold secrets, and an error's traceback this frame
         return self._run(flow)
+
+    def subscribe(self, document: str, variables: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """The data of each event of a subscription, until it is over; `close()` the iterator to end it before.
+
+        Raises StrongroomError. Unavailable, where it is broken off: what happens meanwhile is not told later.
+        """
+        send = write_request(document, variables)
+        del variables  # as in execute
+        return self._stream(send)
 
     @cached_property
     def api(self) -> Api:
@@ -183,13 +193,35 @@ class Strongroom:
                     raise error.with_traceback(None) from None
                 answer = self._send(step) if isinstance(step, Send) else _pause(step)
 
+    def _stream(self, send: Send) -> Iterator[dict[str, Any]]:
+        timeout = self._options.make_stream_timeout(SILENCE)
+        given: dict[str, Any] = {"content": send.body, "headers": HEADERS, "timeout": timeout}
+        try:
+            with self._connect().stream("POST", self._options.url, **given) as response:
+                del given  # the body, which may hold secrets
+                if not is_stream(response.status_code, response.headers):
+                    raise judge_refusal(self._read(response))
+                events = Events()
+                for part in response.iter_raw():
+                    yield from events.take(part)
+                    if events.done:
+                        return
+                events.end()
+                return
+        except httpx.HTTPError as error:
+            why = describe_failure(error)
+        raise Unavailable(f"the service does not answer: {why}")
+
+    def _read(self, response: httpx.Response) -> Reply:
+        body = Body(response.headers, self._options.timeout)
+        any(not body.take(part) for part in response.iter_raw())
+        return body.make_reply(response.status_code)
+
     def _send(self, step: Send) -> Reply | Lost:
         http = self._connect()
         try:
             with http.stream("POST", self._options.url, content=step.body) as response:
-                body = Body(response.headers, self._options.timeout)
-                any(not body.take(part) for part in response.iter_raw())
-                return body.make_reply(response.status_code)
+                return self._read(response)
         except (httpx.HTTPError, TimeoutError) as error:
             why = describe_failure(error)
         except RuntimeError:

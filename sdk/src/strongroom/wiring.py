@@ -62,7 +62,11 @@ class Options:
     @property
     def stream_timeout(self) -> httpx.Timeout:
         """The timeouts of the feed."""
-        return httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=SILENCE)
+        return self.make_stream_timeout(SILENCE)
+
+    def make_stream_timeout(self, silence: float) -> httpx.Timeout:
+        """The timeouts of a stream that may be silent for so many seconds."""
+        return httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=silence)
 
 
 def read_options(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Optional
 
 import typer
@@ -17,7 +17,7 @@ from strongroom.api.enums import BackfillStatus
 from strongroom.command.failures import RUN_FAILED, Failure
 from strongroom.command.output import clean, note, report, say, show_json, show_line, show_table
 from strongroom.command.session import Json, Reason, connect
-from strongroom.errors import NotFound, Unavailable
+from strongroom.errors import Forbidden, NotFound, StrongroomError, Unauthenticated, Unavailable
 from strongroom.synchronous import Strongroom
 
 app = typer.Typer(no_args_is_help=True, help="Start, watch and steer backfills.")
@@ -26,7 +26,14 @@ Id = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
 OVER = frozenset({BackfillStatus.SUCCEEDED, BackfillStatus.FAILED, BackfillStatus.CANCELLED})
 SECONDS = 0.5
-"""Between two looks at a run."""
+"""Between two looks at a run, where there is no subscription to it."""
+LOOKS = 60
+"""Before the next try to subscribe."""
+
+WATCH = (
+    "subscription WatchBackfill($id: ID!) { backfillProgress(id: $id) { id kind status dryRun total processed changed"
+    " skipped quarantined rowsPerSecond startedAt finishedAt error } }"
+)
 
 
 @app.command("start")
@@ -154,22 +161,44 @@ def _follow(
     client: Strongroom, id: str, tell: Callable[[BackfillProgressBackfillRun], None]
 ) -> BackfillProgressBackfillRun:
     last: BackfillProgressBackfillRun | None = None
+    looks = _look(client, id)
     while True:
-        try:
-            run = client.api.backfill_progress(id).backfill_run
-        except Unavailable as error:
-            # The run goes on, and so does the watching.
-            note(f"{error.message}; trying again")
-            time.sleep(4 * SECONDS)
-            continue
-        if run is None:
-            raise NotFound("run not found")
+        run = next(looks)
         if run != last:
             tell(run)
             last = run
         if run.status in OVER:
             return run
-        time.sleep(SECONDS)
+
+
+def _look(client: Strongroom, id: str) -> Iterator[BackfillProgressBackfillRun]:
+    """The run again and again: as a subscription tells it, and by asking while there is none to be had."""
+    while True:
+        heard = False
+        try:
+            for data in client.subscribe(WATCH, {"id": id}):
+                heard = True
+                yield BackfillProgressBackfillRun.model_validate(data["backfillProgress"])
+        except (Forbidden, NotFound, Unauthenticated):
+            raise
+        except StrongroomError:
+            pass  # no stream comes through, or it was cut; what is wrong beyond that, asking tells
+        for _ in range(1 if heard else LOOKS):
+            yield from _ask(client, id)
+            time.sleep(SECONDS)
+
+
+def _ask(client: Strongroom, id: str) -> Iterator[BackfillProgressBackfillRun]:
+    try:
+        run = client.api.backfill_progress(id).backfill_run
+    except Unavailable as error:
+        # The run goes on, and so does the watching.
+        note(f"{error.message}; trying again")
+        time.sleep(4 * SECONDS)
+        return
+    if run is None:
+        raise NotFound("run not found")
+    yield run
 
 
 def _summarise(run: BackfillProgressBackfillRun) -> str:
