@@ -221,7 +221,7 @@ def dial(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     made: list[Any] = []
 
     def dial(url: str, **options: Any) -> Any:
-        made.append(request.param(url, **{"token": TOKEN, "retries": 0, "timeout": 2.0, **options}))
+        made.append(request.param(url, **{"token": TOKEN, "retries": 0, "timeout": 20.0, **options}))
         return made[-1]
 
     yield dial

@@ -24,7 +24,7 @@ async def test_calls_that_are_cancelled_leave_the_client_whole(serve: Serve) -> 
             yield reply(GOOD)
 
     server = serve(answer)
-    async with AsyncStrongroom(server.url, token=TOKEN, cache=False, timeout=5) as client:
+    async with AsyncStrongroom(server.url, token=TOKEN, cache=False, timeout=20) as client:
         for number in range(150):
             call = asyncio.create_task(client.resolve("halo", ORGANIZATION))
             for _ in range(number % 7):
