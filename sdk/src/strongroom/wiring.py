@@ -59,14 +59,15 @@ class Options:
             "trust_env": self.url.startswith("https:"),
         }
 
-    @property
-    def stream_timeout(self) -> httpx.Timeout:
-        """The timeouts of the feed."""
-        return self.make_stream_timeout(SILENCE)
-
     def make_stream_timeout(self, silence: float) -> httpx.Timeout:
         """The timeouts of a stream that may be silent for so many seconds."""
         return httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=silence)
+
+    def ask_for_stream(self, http: httpx.Client | httpx.AsyncClient, body: bytes) -> httpx.Request:
+        """The request that opens the feed."""
+        headers = {"accept": "text/event-stream"}
+        timeout = self.make_stream_timeout(SILENCE)
+        return http.build_request("POST", self.url, content=body, headers=headers, timeout=timeout)
 
 
 def read_options(
@@ -135,6 +136,11 @@ class Waiting:
         return self._changes.popleft()
 
 
+def is_stream(response: httpx.Response) -> bool:
+    """Whether a feed was opened."""
+    return response.status_code == 200 and "event-stream" in response.headers.get("content-type", "")
+
+
 def canonical(organization_id: Id) -> str:
     """An organization's id as the service writes it."""
     return str(organization_id).lower()
@@ -147,6 +153,3 @@ def put_reason(headers: httpx.Headers, reason: str | None) -> None:
     if told:
         # As bytes: httpx would take a text for ASCII.
         headers.update([(b"Strongroom-Reason", told.encode(errors="replace"))])
-
-
-Unsubscribe = Callable[[], None]
