@@ -1,11 +1,12 @@
 """Editing by the integration's schema."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Dialog, Locator, Route, expect
 
-from tests.console.visit import Service, Visit
+from tests.console.visit import PATIENCE, Service, Visit
 
 FIELDS = [
     {"key": "host", "type": "STRING", "required": True, "description": "Host name"},
@@ -15,6 +16,8 @@ FIELDS = [
     {"key": "region", "type": "STRING", "options": ["eu", "us"], "description": "Region"},
     {"key": "password", "type": "SECRET", "required": True, "description": "Password"},
 ]
+LONG = 1234567890123456789
+PEM = "-----BEGIN PRIVATE KEY-----\ncGxhaW4tdGV4dA==\n-----END PRIVATE KEY-----\n"
 VALUES = """query ($i: ID!, $o: ID!) {
   overview(integrationId: $i, organizationId: $o) { entries { key override { value } } }
 }"""
@@ -23,15 +26,15 @@ VALUES = """query ($i: ID!, $o: ID!) {
 class Place:
     """An integration of its own, mapped to a new organization."""
 
-    def __init__(self, service: Service, name: str) -> None:
+    def __init__(self, service: Service, name: str, fields: list[dict[str, Any]] = FIELDS, **config: Any) -> None:
         self._service = service
         organization = "mutation ($n: String!) { createOrganization(input: {name: $n}) { organization { id } } }"
         integration = "mutation ($i: CreateIntegrationInput!) { createIntegration(input: $i) { integration { id } } }"
         mapping = "mutation ($i: CreateMappingInput!) { createMapping(input: $i) { mapping { id } } }"
         self.organization = service.run(organization, n=f"Org of {name}")["createOrganization"]["organization"]["id"]
-        made = service.run(integration, i={"name": name, "configSchema": FIELDS})
+        made = service.run(integration, i={"name": name, "configSchema": fields})
         self.integration = made["createIntegration"]["integration"]["id"]
-        config = {"host": "old.example.com", "port": 22, "password": "first-secret"}
+        config = config or {"host": "old.example.com", "port": 22, "password": "first-secret"}
         given = {
             "integrationId": self.integration,
             "organizationId": self.organization,
@@ -139,6 +142,134 @@ async def test_two_people_editing(visit: Visit, place: Place) -> None:
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Saved.")).to_be_visible()
     assert place.read() == {"host": "mine.example.com", "port": 3333, "password": "[SECRET]"}
+
+
+async def test_long_numbers_keep_every_digit(visit: Visit, place: Place, request: pytest.FixtureRequest) -> None:
+    """A number that JavaScript would round is shown as it is stored, and is still that when its document is edited."""
+    page = visit.page
+    place.write(port=LONG, labels={"channel": LONG, "team": "ops"})
+    await visit.go(f"/organizations/{place.organization}")
+    await expect(page.get_by_role("row", name=f"port {LONG} Override")).to_be_visible()
+    await visit.go(place.path)
+    await expect(page.get_by_label("Port", exact=True)).to_have_value(str(LONG))
+    labels = page.get_by_label("Labels", exact=True)
+    await labels.fill((await labels.input_value()).replace("ops", "dev"))
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Saved.")).to_be_visible()
+    assert place.resolve(request.node.name)["labels"] == {"channel": LONG, "team": "dev"}
+
+
+async def test_a_secret_of_several_lines(visit: Visit, place: Place, request: pytest.FixtureRequest) -> None:
+    """A key that is pasted keeps its lines, and is not shown; one line is as it was, without the end of it. No saved
+    password of the browser's gets into a secret's field."""
+    page = visit.page
+    password = page.get_by_label("Password", exact=True)
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await visit.go(place.path)
+    await expect(password).to_have_attribute("autocomplete", "new-password")
+    await paste(visit, password, "one-line-secret\n")
+    await expect(password).to_have_value("one-line-secret")
+    await page.get_by_role("button", name="Undo password").click()
+    await paste(visit, password, PEM.replace("\n", "\r\n"))
+    await expect(page.get_by_text("A secret of 3 lines")).to_be_visible()
+    assert "cGxhaW4" not in await page.content()
+    await visit.check_accessibility()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Saved.")).to_be_visible()
+    assert place.resolve(request.node.name)["password"] == PEM
+
+
+async def test_a_text_of_several_lines(visit: Visit, place: Place) -> None:
+    """A text keeps its lines when it is edited, and when it is pasted."""
+    page = visit.page
+    place.write(host="first\nsecond")
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await visit.go(place.path)
+    host = page.get_by_label("Host name", exact=True)
+    await expect(host).to_have_value("first\nsecond")
+    await host.press("End")
+    await host.press_sequentially("!")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Saved.")).to_be_visible()
+    assert sorted(place.read()["host"].split("\n")) in (["first!", "second"], ["first", "second!"])
+    await host.fill("")
+    await paste(visit, host, "third\nfourth")
+    await expect(host).to_have_value("third\nfourth")
+
+
+async def paste(visit: Visit, field: Locator, text: str) -> None:
+    """Paste as a person does."""
+    await visit.page.evaluate("(text) => navigator.clipboard.writeText(text)", text)
+    await field.focus()
+    await field.press("Control+V")
+
+
+async def test_what_is_written_while_it_is_saved(visit: Visit, place: Place) -> None:
+    """Who goes on writing while the service is slow to save loses none of it, and is nobody else."""
+    page = visit.page
+    go_on = asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        if "mutation SaveOverrides" in (route.request.post_data or ""):
+            await go_on.wait()
+        await route.continue_()
+
+    await visit.go(place.path)
+    await page.route("**/graphql", answer_late)
+    await page.get_by_label("Host name", exact=True).fill("one.example.com")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("button", name="Saving…")).to_be_visible()
+    await page.get_by_label("Host name", exact=True).fill("two.example.com")
+    await page.get_by_label("Port", exact=True).fill("2222")
+    go_on.set()
+    await expect(page.get_by_role("button", name="Save", exact=True)).to_be_enabled()
+    assert place.read()["host"] == "one.example.com"
+    await expect(page.get_by_text("Somebody else")).to_have_count(0)
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
+    assert place.read() == {"host": "two.example.com", "port": 2222, "password": "[SECRET]"}
+
+
+async def test_saving_is_in_reach(visit: Visit, place: Place) -> None:
+    """However far down a form somebody is, they can save it."""
+    await visit.page.set_viewport_size({"width": 390, "height": 500})
+    await visit.go(place.path)
+    password = visit.page.get_by_label("Password", exact=True)
+    await password.fill("far down")
+    await expect(password).to_be_in_viewport()
+    await expect(visit.page.get_by_role("button", name="Save")).to_be_in_viewport(ratio=1)
+
+
+async def test_leaving_with_something_unsaved(visit: Visit, place: Place) -> None:
+    """Who follows a link or goes back with unsaved changes is asked first, and stays if that was a mistake."""
+    page = visit.page
+    asked: list[str] = []
+    answers = [False, False, True]
+
+    async def decide(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        await (dialog.accept() if answers.pop(0) else dialog.dismiss())
+
+    await visit.go("/organizations")
+    await visit.settle()
+    page.on("dialog", decide)
+    await page.get_by_role("link", name="Integrations").click()
+    await page.get_by_label("Search names").fill("leaving")
+    await visit.row("leaving").get_by_role("link").click()
+    await page.get_by_role("link", name="Org of").click()
+    host = page.get_by_label("Host name", exact=True)
+    await host.fill("unsaved.example.com")
+    await page.get_by_role("link", name="Audit").click()
+    await expect(host).to_have_value("unsaved.example.com")
+    # Not page.go_back(), which waits for a page that does not come.
+    await page.evaluate("() => { history.back(); }")
+    async with asyncio.timeout(PATIENCE / 1000):
+        while len(asked) < 2:
+            await asyncio.sleep(0.05)
+    await expect(host).to_have_value("unsaved.example.com")
+    await page.get_by_role("link", name="Audit").click()
+    await expect(page.get_by_role("heading", name="Audit")).to_be_visible()
+    assert len(asked) == 3
 
 
 async def test_a_standalone_value(visit: Visit, service: Service) -> None:

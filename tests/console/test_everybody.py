@@ -14,6 +14,7 @@ PAGES = {
     "configuration": "/",
     "details": f"/?config={API_TOKEN}",
     "organizations": "/organizations",
+    "missing": "/missing",
     "organization": f"/organizations/{NORTHWIND}",
     "integrations": "/integrations",
     "integration": f"/integrations/{JIRA}",
@@ -22,7 +23,7 @@ PAGES = {
     "audit": "/audit",
 }
 
-SHOWN = ("configuration", "organization", "integration", "edit", "backfill", "audit")
+SHOWN = ("configuration", "missing", "organization", "integration", "edit", "backfill", "audit")
 """The main pages, of which there are screenshots."""
 
 
@@ -46,13 +47,25 @@ USED = """() => {
 }"""
 
 
+CUT = """() => [...document.querySelectorAll('th, td .badge, td time')]
+    .filter((one) => one.offsetParent !== null)
+    .filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline'
+        || one.scope === 'row' && one.offsetHeight > 120)
+    .map((one) => one.textContent)"""
+"""What of a table cannot be read as it is shown."""
+
+
 async def test_a_narrow_screen(open_visit, screenshots: Path | None) -> None:
-    """On a phone no page is wider than the screen, and axe finds no violation in the list, the form and the drawer."""
+    """On a phone no page is wider than the screen, no head of a table and no key is cut off, the navigation shows where
+    one is, and axe finds no violation in the list, the form and the drawer."""
     visit = await open_visit(viewport={"width": 360, "height": 740})
     for name, path in PAGES.items():
         await visit.go(path)
         await visit.settle()
         assert await visit.page.evaluate("document.documentElement.scrollWidth") <= 360, name
+        assert await visit.page.evaluate(CUT) == [], name
+        if name not in ("details", "edit"):
+            await expect(visit.page.locator("nav [aria-current]")).to_be_in_viewport(ratio=0.95)
         if name == "configuration":
             used = await visit.page.evaluate(USED)
             assert used > 0.99, "the columns leave room beside them"

@@ -34,6 +34,16 @@ async def test_the_columns(visit: Visit) -> None:
     await visit.check_accessibility()
 
 
+async def test_a_narrow_list_tells_whose(open_visit) -> None:
+    """On a phone, too, the list tells whose value it is, and that a secret is not sealed."""
+    visit = await open_visit(viewport={"width": 390, "height": 844})
+    await visit.go("/?search=api_key")
+    row = visit.row("Cedar & Stone Law")
+    await row.scroll_into_view_if_needed()
+    await expect(row.locator(".below")).to_be_in_viewport()
+    await expect(row.get_by_text("Not sealed")).to_be_in_viewport(ratio=1)
+
+
 async def test_filters_are_in_the_address(visit: Visit, service: Service) -> None:
     """Every filter narrows the list, is in the address, and a reload of that address shows the same."""
     page = visit.page
@@ -175,7 +185,7 @@ SCROLL = """async () => {
         const before = keys.size;
         const rows = document.querySelectorAll('tbody tr[data-row]');
         most = Math.max(most, rows.length);
-        for (const row of rows) keys.set(Number(row.dataset.row), row.querySelector('a').textContent);
+        for (const row of rows) keys.set(Number(row.dataset.row), row.querySelector('a').firstChild.data);
         // A frame of a busy machine may come before its rows: the last one in sight is waited for.
         const bottom = frame.scrollTop + frame.clientHeight;
         const lowest = Math.floor(bottom / rows[0].offsetHeight) - 2;
