@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import threading
 import time
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -61,7 +61,7 @@ class Provider:
         return {"access_token": "opaque", "id_token": token, "refresh_token": secrets.token_urlsafe(16)}
 
 
-class _Handler(JSONAnswers):
+class _Handler(JSONAnswers, BaseHTTPRequestHandler):
     provider: Provider
 
     def do_GET(self) -> None:

@@ -4,7 +4,7 @@ import json
 
 from playwright.async_api import Route, expect
 
-from tests.console.test_edit import Place
+from tests.console.place import Place
 from tests.console.visit import Service, Visit
 
 MARKUP = "<img src=//evil.test/x onerror=document.title='owned'><script>document.title='owned'</script>"
@@ -20,8 +20,8 @@ SPOILT = {"__proto__": {"polluted": True}, "constructor": {"prototype": {"pollut
 
 
 async def test_text_never_becomes_markup(visit: Visit, service: Service) -> None:
-    """Markup in names, keys, descriptions, values and documents is shown as text wherever it appears: no script runs, no
-    other host is asked, and nothing of the page is changed."""
+    """Markup in names, keys, descriptions, values and documents is shown as text wherever it appears: no script runs,
+    no other host is asked, and nothing of the page is changed."""
     place = Place(service, MARKUP, FIELDS, document=SPOILT, **{MARKUP: MARKUP})
     page = visit.page
     for path in (

@@ -2,7 +2,7 @@
 
 from playwright.async_api import expect
 
-from tests.console.test_edit import Place
+from tests.console.place import Place
 from tests.console.visit import Service, Visit
 
 

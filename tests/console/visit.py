@@ -27,8 +27,8 @@ _STILL = """async () => {
         await Promise.allSettled(moving.map((one) => one.finished));
     }
 }"""
-"""Settles when nothing moves for two frames. One look is not enough: what was asked for a moment ago begins to move with
-the frame that it is drawn in, and when it ends something else may begin. What turns for ever does not count."""
+"""Settles when nothing moves for two frames. One look is not enough: what was asked for a moment ago begins to move
+with the frame that it is drawn in, and when it ends something else may begin. What turns for ever does not count."""
 
 
 class Service:

@@ -11,7 +11,7 @@ POST /state   {"listed": ["first"], "silent": false, "issuer": "…"}     how it
 
 import base64
 import json
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -45,7 +45,7 @@ def sign(text: str) -> str:
     return base64.urlsafe_b64encode(signature).decode().rstrip("=")
 
 
-class Provider(JSONAnswers):
+class Provider(JSONAnswers, BaseHTTPRequestHandler):
     """Answers as `state` says."""
 
     state: dict[str, Any] = {"listed": ["first"], "silent": False, "issuer": None, "reads": 0}  # noqa: RUF012
