@@ -31,9 +31,9 @@ SHOWN = ("configuration", "missing", "organization", "integration", "edit", "bac
 async def test_every_page_in_light_and_dark(open_visit, scheme: str, screenshots: Path | None) -> None:
     """Axe finds no violation on any page, light or dark."""
     visit = await open_visit(color_scheme=scheme)
+    await visit.go()
     for name, path in PAGES.items():
-        await visit.go(path)
-        await visit.settle()
+        await visit.turn_to(path)
         # All but the colours is the same in the dark.
         await visit.check_accessibility(*(["color-contrast"] if scheme == "dark" else []))
         if screenshots is not None and name in SHOWN:
@@ -59,9 +59,9 @@ async def test_a_narrow_screen(open_visit, screenshots: Path | None) -> None:
     """On a phone no page is wider than the screen, no head of a table and no key is cut off, the navigation shows where
     one is, and axe finds no violation in the list, the form and the drawer."""
     visit = await open_visit(viewport={"width": 360, "height": 740})
+    await visit.go()
     for name, path in PAGES.items():
-        await visit.go(path)
-        await visit.settle()
+        await visit.turn_to(path)
         assert await visit.page.evaluate("document.documentElement.scrollWidth") <= 360, name
         assert await visit.page.evaluate(CUT) == [], name
         if name not in ("details", "edit"):

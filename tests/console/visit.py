@@ -90,6 +90,12 @@ class Visit:
         """Open a page of the console."""
         await self.page.goto(f"{self.service.origin}/console{path}")
 
+    async def turn_to(self, path: str) -> None:
+        """Go on to another page as a link does, without loading the console again, until all of it is there."""
+        await self.page.evaluate("(path) => history.pushState(null, '', path)", f"/console{path}")
+        await self.stand_still()
+        await self.settle()
+
     def expect(self, pattern: str) -> None:
         """Some fault is part of the test."""
         self._expected.append(pattern)
