@@ -1,7 +1,6 @@
 """The feed of changes: what changed of what a caller may resolve, never a value."""
 
 import time
-import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Final
@@ -13,6 +12,7 @@ from db.change_selection import Selection, select_changes
 from db.positions import Position, read_position
 from gql.change_stream import ChangeStream
 from gql.context import GraphQLInfo
+from gql.ids import show_id
 
 BEAT_SECONDS: Final = 2.0
 """How long a watcher hears nothing at most, as long as the feed is alive."""
@@ -54,16 +54,12 @@ class ConfigChanges:
 def show_change(change: Change) -> ConfigChange:
     """A change as callers see it."""
     return ConfigChange(
-        integration_id=_show_id(change.integration_id),
+        integration_id=show_id(change.integration_id),
         integration=change.name,
-        organization_id=_show_id(change.organization_id),
+        organization_id=show_id(change.organization_id),
         keys=None if change.keys is None else list(change.keys),
         version=change.version,
     )
-
-
-def _show_id(id: uuid.UUID | None) -> strawberry.ID | None:
-    return None if id is None else strawberry.ID(str(id))
 
 
 Names = Annotated[

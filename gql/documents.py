@@ -23,8 +23,8 @@ from db.errors import LimitExceeded, StrongroomError, refuse
 from gql.coercion import Variable
 from gql.cost import check_size
 from gql.failures import describe_refusal, describe_request_error
-from gql.outlines import find_outline
-from gql.plans import Fragments, plan_operation
+from gql.plans.outlines import find_outline
+from gql.plans.planning import Fragments, plan_operation
 from gql.rules import find_errors, find_introspection, refuse_unstorable_literals
 from gql.weight import MAX_ANSWER_FIELDS, Weight, weigh
 

@@ -10,8 +10,8 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
-from gql.compiled import run_plan
 from gql.documents import Document, Operation
+from gql.plans.running import run_plan
 
 _resolve_field = cast("Any", graphql).default_field_resolver
 _resolve_type = cast("Any", graphql).default_type_resolver

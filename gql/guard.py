@@ -62,6 +62,6 @@ def _ask_first(name: str, resolve: Resolver) -> Resolver:
         ask(info)
         return resolve(source, info, **arguments)
 
-    # A plan calls the field's function itself, and asks first all the same (gql/plans.py).
+    # A plan calls the field's function itself, and asks first all the same (gql/plans/planning.py).
     cast("Any", resolve_admitted).ask = ask
     return resolve_admitted

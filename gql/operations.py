@@ -16,6 +16,7 @@ from gql.failures import describe, describe_failures
 from gql.params import Params
 from gql.replies import Refusal
 from gql.trusted import DocumentStore
+from gql.volume import limit_volume
 
 Context = TypeVar("Context")
 Answer = dict[str, Any]
@@ -74,7 +75,8 @@ class Operations(Generic[Context]):
 
     async def run(self, prepared: Prepared, context: Context) -> Answer:
         """The answer to a query or a mutation."""
-        return _show(await run(self._schema, *prepared, context))
+        with limit_volume():
+            return _show(await run(self._schema, *prepared, context))
 
     async def stream(
         self,
@@ -111,7 +113,8 @@ async def _run_event(
     executor: Any, event: object, open_context: Callable[[], AbstractAsyncContextManager[Context]]
 ) -> Answer:
     async with open_context() as context:
-        return _show(await run_event(executor, event, context))
+        with limit_volume():
+            return _show(await run_event(executor, event, context))
     raise AssertionError("a context must not swallow exceptions")
 
 

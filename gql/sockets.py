@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from db.errors import BadInput, LimitExceeded
 from gql.callers import Caller, CallerRefused, OpenContext, make_request
+from gql.cors import Origins
 from gql.failures import describe, report
 from gql.frames import PROTOCOL, Close, Frame, read_frame, refuse_message
 from gql.lines import Line, Lines, Stopping, limit_send
 from gql.operations import Operations, list_errors
-from gql.origins import Origins
 from gql.params import Params, list_params, read_params
 from gql.payloads import write_json
 from gql.replies import ClientGone, Refusal

@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
-from db.audit import AuditBuffer
+from db.audit.buffer import AuditBuffer
 from db.sign_ins import SignIns
-from gql import direct
-from gql.asked import Asked
 from gql.context import open_context
-from gql.direct import Direct
+from gql.direct import endpoint
+from gql.direct.asked import Asked
+from gql.direct.endpoint import Direct
 from gql.http import GraphQLEndpoint
 from gql.schema import schema
 from gql.trusted import Trust, hash_text
@@ -258,7 +258,7 @@ async def refused_within_a_second(caller: Caller, world: World) -> None:
 async def test_without_the_change_feed_a_token_is_asked_for_again(behind, caller, world, sql, monkeypatch) -> None:
     """While the feed is cut, a token that is revoked elsewhere ends within a second all the same."""
     await caller.warm(behind, ask(world))
-    monkeypatch.setattr("db.changes._RETRY_SECONDS", 60)
+    monkeypatch.setattr("db.change_feed._RETRY_SECONDS", 60)
     await sql.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%strongroom_pulse%' "
         "AND pid <> pg_backend_pid() AND datname = current_database()"
@@ -421,7 +421,7 @@ async def test_neither_secrets_nor_tokens_nor_bodies_are_kept(api, behind, calle
 
 async def test_what_is_known_of_bodies_is_bounded(api, behind, caller, world, monkeypatch) -> None:
     """A flood of different bodies takes no more memory than so many, and the last ones are known; long ones never."""
-    monkeypatch.setattr("gql.asked._REMEMBERED", 5)
+    monkeypatch.setattr("gql.direct.asked._REMEMBERED", 5)
     for number in range(20):
         await caller.warm(behind, ask(world, unused=number))
     assert len(api.app._asked) == 5
@@ -460,7 +460,7 @@ async def test_a_fault_of_the_direct_way_is_logged_and_answered(behind, caller, 
     def boom(*given: object) -> None:
         raise KeyError("the-default-key")
 
-    monkeypatch.setattr(direct, "answer", boom)
+    monkeypatch.setattr(endpoint, "answer", boom)
     answer = await caller.post(ask(world))
     assert answer.content == expected.content
     assert "KeyError" in caplog.text

@@ -12,19 +12,19 @@ from typing import Final, NamedTuple
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.access import Principal
-from db.deeds import Origin
+from db.audit.deeds import Origin
 from db.errors import SealError, StrongroomError
 from db.snapshot import Snapshot
 from db.throttle import UNKNOWN
-from gql.asked import LONGEST_BODY, Asked
 from gql.auth import read_bearer
 from gql.context import Service
+from gql.direct.asked import LONGEST_BODY, Asked
+from gql.direct.templates import answer
 from gql.failures import report
 from gql.headers import complete_headers
 from gql.negotiation import GRAPHQL, JSON, choose_media, is_json
 from gql.origin import REASON_HEADER, find_client, find_peer, read_reason
-from gql.outlines import Outline
-from gql.templates import answer
+from gql.plans.outlines import Outline
 
 PATH: Final = "/graphql"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from db.audit import AuditBuffer
-from db.deeds import Deed
+from db.audit.buffer import AuditBuffer
+from db.audit.deeds import Deed
 
 
 async def actions(sql: Any) -> list[str]:
@@ -110,7 +110,7 @@ async def test_a_database_that_is_away_keeps_the_deeds_waiting(
 
 async def test_the_buffer_survives_its_own_errors(database, vault, sql, admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of any kind ends neither the buffer nor what waits in it."""
-    monkeypatch.setattr("db.audit.FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr("db.audit.buffer.FLUSH_SECONDS", 0.05)
     buffer = AuditBuffer(database, vault.audit)
     write = database.write
     failures = [RuntimeError("boom"), ValueError("boom"), KeyError("boom")]
@@ -150,7 +150,7 @@ async def test_a_commit_that_was_not_heard_of_is_no_second_record(
 
 def test_a_full_buffer_says_so(database, vault, admin, monkeypatch: pytest.MonkeyPatch) -> None:
     """The buffer is bounded: past its limit it asks for no more."""
-    monkeypatch.setattr("db.audit.BUFFER_LIMIT", 2)
+    monkeypatch.setattr("db.audit.buffer.BUFFER_LIMIT", 2)
     buffer = AuditBuffer(database, vault.audit)
     buffer.add(admin, Deed("a"))
     assert buffer.full is False

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from db.deeds import Deed
-from db.errors import SealError
+from db.audit.deeds import Deed
+from db.errors import LimitExceeded, SealError
 from db.resolving import ResolvedConfig, ResolvedEntry, open_snapshot, show_snapshot
 from db.snapshot import Clear, Closed, Snapshot
 from db.values import ConfigType
-from gql.compiled import complete_plain
-from gql.outlines import Outline
 from gql.payloads import write_json
+from gql.plans.outlines import Outline
+from gql.plans.running import complete_plain
 from gql.resolving import record_resolve, show_resolved
+from gql.volume import MAX_VOLUME
 
 _FORMS: Final = 2
 """Templates of one snapshot: an application sends one document, and who looks into it another."""
@@ -50,12 +51,14 @@ class Template:
 
 def answer(snapshot: Snapshot, outline: Outline) -> tuple[bytes, Deed | None]:
     """The answer's JSON, and what giving it is on record as. Raises Undecryptable or SealError if a secret does not
-    open."""
+    open, and LimitExceeded if it is too large for this way."""
     template = _find(snapshot, outline)
     if template is not None:
         return template.fill(), template.deed
     resolved = open_snapshot(snapshot)
-    return _write(resolved, outline), record_resolve(resolved)
+    written = _write(resolved, outline)
+    _check_volume(len(written))
+    return written, record_resolve(resolved)
 
 
 def _find(snapshot: Snapshot, outline: Outline) -> Template | None:
@@ -74,12 +77,18 @@ def _make(snapshot: Snapshot, outline: Outline) -> Template:
     entries = [_stand_in(entry, f"{mark}{index:0{_DIGITS}}") for index, entry in enumerate(snapshot.entries)]
     resolved = show_snapshot(snapshot, entries)
     first, *others = _write(resolved, outline).split(f'"{mark}'.encode())
-    openers = {index: _opener(entry) for index, entry in enumerate(snapshot.entries) if isinstance(entry, Closed)}
-    return Template(
-        [first, *(other[_DIGITS + 1 :] for other in others)],
-        [openers[int(other[:_DIGITS])] for other in others],
-        record_resolve(resolved),
-    )
+    closed = {index: entry for index, entry in enumerate(snapshot.entries) if isinstance(entry, Closed)}
+    holes = [closed[int(other[:_DIGITS])] for other in others]
+    pieces = [first, *(other[_DIGITS + 1 :] for other in others)]
+    _check_volume(sum(map(len, pieces)) + sum(len(entry.sealed) for entry in holes))
+    openers = {index: _opener(entry) for index, entry in closed.items()}
+    return Template(pieces, [openers[int(other[:_DIGITS])] for other in others], record_resolve(resolved))
+
+
+def _check_volume(length: int) -> None:
+    """An answer that is too large is for the application to refuse, which counts its values."""
+    if length > MAX_VOLUME:
+        raise LimitExceeded("the answer is too large")
 
 
 def _write(resolved: ResolvedConfig, outline: Outline) -> bytes:

@@ -6,7 +6,7 @@ Two operations of one outline have the same answer but for their arguments, what
 from dataclasses import dataclass
 from typing import Final
 
-from gql.plans import FieldPlan, ListShape, ObjectShape, Shape
+from gql.plans.planning import FieldPlan, ListShape, ObjectShape, Shape
 
 _LONGEST: Final = 2_000
 """Characters of an outline: it is kept beside whatever was made ready for it."""

@@ -16,7 +16,8 @@ from typing import Any, Final
 import asyncpg
 
 from db.background import Background
-from db.snapshots import Change, Snapshots
+from db.sessions import Touched
+from db.snapshots import Snapshots
 from db.urls import asyncpg_dsn
 
 CHANNEL: Final = "strongroom_changes"
@@ -121,7 +122,7 @@ TOKENS: Final = "tokens"
 """The payload that says that a token was changed."""
 
 
-def read_changes(payload: str) -> Iterator[Change]:
+def read_changes(payload: str) -> Iterator[Touched]:
     """The changes that a payload names: `integration/organization`, either may be empty, with commas between.
 
     Anything else, `*` among it, is a change of everything.

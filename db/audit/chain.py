@@ -15,10 +15,10 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import text
 
+from db.audit.deeds import Deed, Event, show_id
 from db.crypto.audit_keys import AuditKey, AuditKeys
 from db.crypto.data_keys import Scope
 from db.crypto.keyring import RootKeyProvider
-from db.deeds import Deed, Event
 from db.sessions import WriteSession
 from db.values import dump
 
@@ -106,11 +106,11 @@ def _row(event: Event, link: Link, mac: bytes) -> bytes:
         "id": str(event.id),
         "at": event.at.isoformat(),
         "actor": event.actor,
-        "token_id": _text(event.token_id),
+        "token_id": show_id(event.token_id),
         "action": event.action,
-        "organization_id": _text(event.organization_id),
-        "integration_id": _text(event.integration_id),
-        "config_id": _text(event.config_id),
+        "organization_id": show_id(event.organization_id),
+        "integration_id": show_id(event.integration_id),
+        "config_id": show_id(event.config_id),
         "keys": event.keys,
         "detail": event.detail,
         "address": event.address,
@@ -134,10 +134,6 @@ def _columns(heads: Mapping[Scope, Head]) -> dict[str, list[Any]]:
         "sequences": [head.sequence for head in heads.values()],
         "macs": [head.mac for head in heads.values()],
     }
-
-
-def _text(id: uuid.UUID | None) -> str | None:
-    return None if id is None else str(id)
 
 
 _LOCK: Final = text("""

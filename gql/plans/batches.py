@@ -1,10 +1,10 @@
 """Batches: what the rows of a list lead to, gathered while they are completed and loaded once for all of them."""
 
-from collections.abc import Awaitable, Hashable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Hashable
+from typing import Any, NamedTuple, cast
 
-from gql.plans import FieldPlan
-from gql.trails import Trail
+from gql.plans.planning import FieldPlan
+from gql.plans.trails import Trail
 
 Places = list[tuple[dict[str, Any], Trail]]
 """Objects of the answer in which a field waits for the same thing, and where they stand."""
@@ -41,11 +41,7 @@ class Batch:
     def load(self, loaders: Any) -> list[Lead]:
         """Begin to load all of it."""
         return [
-            Lead(field, follow.loader(loaders).load(key), places)
-            for field, follow, places_by_key in self._fields()
+            Lead(field, cast("Any", field.follow).loader(loaders).load(key), places)
+            for field, places_by_key in self._wanted.values()
             for key, places in places_by_key.items()
         ]
-
-    def _fields(self) -> Iterator[tuple[FieldPlan, Any, dict[Hashable, Places]]]:
-        for field, places_by_key in self._wanted.values():
-            yield field, field.follow, places_by_key

@@ -1,4 +1,4 @@
-"""Running a plan: what graphql-core's executor does, for operations that are planned (gql/plans.py)."""
+"""Running a plan: what graphql-core's executor does, for operations that are planned (gql/plans/planning.py)."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -10,11 +10,11 @@ from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types import Info
 
-from gql.batches import Batch, Lead, Unshared
 from gql.documents import Document, Operation
-from gql.pending import Pending, abandon, fill
-from gql.plans import FieldPlan, ListShape, ObjectShape, Shape
-from gql.trails import Trail, list_steps, make_path
+from gql.plans.batches import Batch, Lead, Unshared
+from gql.plans.pending import Pending, abandon, fill
+from gql.plans.planning import FieldPlan, ListShape, ObjectShape, Shape
+from gql.plans.trails import Trail, list_steps, make_path
 
 
 async def run_plan(
@@ -37,7 +37,7 @@ async def run_plan(
 
 
 def complete_plain(shape: ObjectShape, source: object) -> dict[str, Any]:
-    """What the answer has for an object, where nothing of its shape has to be asked for (gql/outlines.py)."""
+    """What the answer has for an object, where nothing of its shape has to be asked for (gql/plans/outlines.py)."""
     unused = cast("Any", None)
     run = _Run(unused, unused, unused, unused, unused)
     completed = run.complete_object(shape, source, None)
@@ -183,13 +183,13 @@ class _Run:
 
     async def _complete_shared(self, lead: Lead, batch: Batch) -> Any:
         """What a field is for all who share it. An error would name one of their places only: Unshared, then."""
-        field, before = lead.field, self.errors
+        field, before = lead.field, len(self.errors)
         try:
             value = cast("Any", field.follow).show(await lead.found)
             completed = self._complete_field(field, value, lead.places[0][1], batch)
         except Exception:  # noqa: BLE001 - whatever it is comes again, for each row by itself, and is told there
             raise Unshared from None
-        if isinstance(completed, Pending) or self.errors is not before:
+        if isinstance(completed, Pending) or len(self.errors) != before:
             raise Unshared
         return completed
 
@@ -231,18 +231,19 @@ class _Run:
 
     def _fail(self, field: FieldPlan, error: Exception, trail: Trail) -> None:
         """Null for a nullable field, with the error on record; for another, the error goes on to its parent."""
-        self._note(
-            located_error(error, field.nodes, list_steps((trail, field.key))), (trail, field.key), field.non_null
-        )
+        here = (trail, field.key)
+        self._note(located_error(error, field.nodes, list_steps(here)), here, field.shape, field.non_null)
 
     def _fail_item(self, field: FieldPlan, shape: ListShape, error: Exception, trail: Trail) -> None:
-        self._note(located_error(error, field.nodes, list_steps(trail)), trail, shape.item_non_null)
+        self._note(located_error(error, field.nodes, list_steps(trail)), trail, shape.item, shape.item_non_null)
 
-    def _note(self, error: GraphQLError, trail: Trail, non_null: bool) -> None:
+    def _note(self, error: GraphQLError, trail: Trail, shape: Shape, non_null: bool) -> None:
         if non_null:
             raise error
-        # What is nulled takes the errors below it along.
-        self._forget_errors(trail)
+        # What is nulled takes the errors below it along. Below a leaf there are none; looking for them all the same
+        # would cost a long list of refused leaves the square of its length.
+        if isinstance(shape, ObjectShape | ListShape):
+            self._forget_errors(trail)
         self.errors.append(error)
 
     def _forget_errors(self, trail: Trail) -> None:

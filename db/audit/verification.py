@@ -7,13 +7,13 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Row, Select, Uuid, case, func, select
 
 from db.arrays import rows_of
-from db.chain import AuditLog, Head, Link
-from db.checkpoints import Checkpoint, read_heads
+from db.audit.chain import AuditLog, Head, Link
+from db.audit.checkpoints import Checkpoint, read_heads
+from db.audit.events import EVENT_COLUMNS, event_of
+from db.audit.following import Chain, Fault, Stored
 from db.crypto.audit_keys import AuditKey
 from db.crypto.data_keys import Scope
 from db.errors import SealError
-from db.events import EVENT_COLUMNS, event_of
-from db.following import Chain, Fault, Stored
 from db.models import AuditEvent
 from db.models import AuditKey as StoredKey
 from db.sessions import Database, SteadySession

@@ -29,8 +29,8 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from gql.following import Follow
-from gql.leaves import Leaf, kept_as_is, serializer
+from gql.plans.following import Follow
+from gql.plans.leaves import Leaf, kept_as_is, serializer
 
 Kind = type[Any]
 Read = Callable[[Any], Any]

@@ -95,11 +95,11 @@ class Event:
             "id": str(self.id),
             "at": _tell_moment(self.at),
             "actor": self.actor,
-            "tokenId": _text(self.token_id),
+            "tokenId": show_id(self.token_id),
             "action": self.action,
-            "organizationId": _text(self.organization_id),
-            "integrationId": _text(self.integration_id),
-            "configId": _text(self.config_id),
+            "organizationId": show_id(self.organization_id),
+            "integrationId": show_id(self.integration_id),
+            "configId": show_id(self.config_id),
             "keys": self.keys,
             "detail": self.detail,
             "address": self.address,
@@ -126,5 +126,6 @@ def _tell_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _text(id: uuid.UUID | None) -> str | None:
+def show_id(id: uuid.UUID | None) -> str | None:
+    """An id as JSON has it."""
     return None if id is None else str(id)

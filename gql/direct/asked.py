@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from graphql.execution.values import get_argument_values
 
-from db.limits import identifier
+from db.limits import NAME_LIMIT, identifier
 from gql.documents import Operation
 from gql.operations import Prepared
 
@@ -15,7 +15,6 @@ LONGEST_BODY: Final = 4_096
 """Bytes of a body that may be known."""
 
 _REMEMBERED: Final = 20_000
-_LONGEST_NAME: Final = 255
 
 
 class Question(NamedTuple):
@@ -62,5 +61,5 @@ def _read_question(operation: Operation, prepared: Prepared) -> Question | None:
     except Exception:  # noqa: BLE001 - whatever does not fit is for the executor to refuse
         return None
     integration: str = given["integration"]
-    known = len(integration) <= _LONGEST_NAME
+    known = len(integration) <= NAME_LIMIT
     return Question(weakref.ref(operation), integration, organization_id) if known else None

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from db.chain import AuditLog, Head, canonical
+from db.audit.chain import AuditLog, Head, canonical
+from db.audit.deeds import show_id
 from db.crypto.audit_keys import AuditKey
 from db.crypto.data_keys import Scope
 from db.errors import SealError, SettingsError
@@ -33,7 +34,7 @@ class Checkpoint:
 
     def _body(self) -> dict[str, Any]:
         chains = [
-            {"organizationId": None if id is None else str(id), "sequence": head.sequence, "mac": head.mac.hex()}
+            {"organizationId": show_id(id), "sequence": head.sequence, "mac": head.mac.hex()}
             for id, head in sorted(self.heads.items(), key=lambda item: str(item[0] or ""))
         ]
         return {"format": FORMAT, "at": self.at.astimezone(UTC).isoformat(), "chains": chains}

@@ -11,16 +11,16 @@ from typing import Final
 
 from sqlalchemy import select
 
-from db.at_hand import open_database
-from db.chain import AuditLog
-from db.checkpoints import read_checkpoint, take_checkpoint
+from db.audit.chain import AuditLog
+from db.audit.checkpoints import read_checkpoint, take_checkpoint
+from db.audit.events import EVENT_COLUMNS, event_of
+from db.audit.verification import LINK_COLUMNS, Verification
 from db.errors import SettingsError
-from db.events import EVENT_COLUMNS, event_of
 from db.models import AuditEvent
+from db.opening import open_database
 from db.sessions import Database
 from db.settings import Settings
-from db.start import make_vault, open_keyring
-from db.verification import LINK_COLUMNS, Verification
+from db.start import open_vault
 
 _SHOWN: Final = 1_000
 """Faults that are named, at most: a log that somebody took apart has as many as it has events."""
@@ -86,9 +86,7 @@ async def export(database: Database, since: datetime | None, until: datetime | N
 async def _open(environ: Mapping[str, str]) -> AsyncGenerator[tuple[Database, AuditLog]]:
     settings = Settings.from_env(environ)
     async with open_database(settings) as database:
-        async with database.read() as session:
-            keyring = await open_keyring(settings, session)
-        yield database, make_vault(settings, keyring).audit
+        yield database, (await open_vault(settings, database)).audit
 
 
 def _read_file(path: Path) -> str:

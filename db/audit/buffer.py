@@ -23,9 +23,9 @@ from sqlalchemy import select
 
 from db.access import Principal
 from db.arrays import among
+from db.audit.chain import AuditLog
+from db.audit.deeds import NOWHERE, Deed, Event, Origin
 from db.background import Background
-from db.chain import AuditLog
-from db.deeds import NOWHERE, Deed, Event, Origin
 from db.models import AuditEvent
 from db.sessions import Database, WriteSession
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, select
 
 from db import access
 from db.access import Principal
-from db.deeds import Event
+from db.audit.deeds import Event
 from db.errors import NotFound, refuse
 from db.limits import Problems
 from db.models import AuditEvent

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from db.chain import GENESIS, Head, Link, encode
+from db.audit.chain import GENESIS, Head, Link, encode
+from db.audit.deeds import Event
 from db.crypto.audit_keys import AuditKey
 from db.crypto.data_keys import Scope
-from db.deeds import Event
 
 _CANDIDATES: Final = 64
 """Places at which an event that does not fit its own is tried."""
