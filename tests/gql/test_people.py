@@ -28,6 +28,7 @@ from db.oidc import Oidc
 from db.people import People
 from gql.app import make_app
 
+ROOT = Path(__file__).resolve().parents[2]
 AUDIENCE = "strongroom"
 WHO = "{ tokens { totalCount } }"
 CONFIGS = "{ configs { totalCount edges { node { key value } } } }"
@@ -71,8 +72,8 @@ class Provider:
 
 @pytest.fixture(scope="session")
 def process() -> Iterator[Provider]:
-    command = [sys.executable, str(Path(__file__).parent / "oidc_server.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, "-m", "tests.gql.oidc_server"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield Provider(server.stdout.readline().strip())
         server.terminate()
