@@ -135,7 +135,9 @@ def _list_events(news: News, selection: Selection) -> Sequence[ConfigChanges]:
     if events is None:
         chosen = selection.choose(news.changes)
         key = selection if chosen else None
-        events = news.made[selection] = news.made.setdefault(key, list(_split(news, chosen)))
+        made: Sequence[ConfigChanges] = news.made.setdefault(key, list(_split(news, chosen)))
+        news.made[selection] = made
+        return made
     return events
 
 

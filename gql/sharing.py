@@ -1,7 +1,7 @@
 """Events that many subscriptions are told: what equal ones are answered is made and written once."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from graphql import FieldNode, FragmentDefinitionNode, Node, OperationDefinitionNode, OperationType, VariableNode
 
@@ -34,6 +34,6 @@ def _walk(node: Node) -> Iterator[Node]:
     yield node
     for key in node.keys:
         child: Any = getattr(node, key, None)
-        for below in child if isinstance(child, list | tuple) else (child,):
+        for below in cast("list[Any]", child if isinstance(child, list | tuple) else [child]):
             if isinstance(below, Node) and key != "loc":
                 yield from _walk(below)
