@@ -163,7 +163,7 @@ class _Connection(Generic[Context]):
                 prepared = self._operations.prepare(params, context)
                 async with aclosing(self._operations.stream(prepared, context, caller.open)) as answers:
                     async for answer in answers:
-                        await self._send({"id": id, "type": "next", "payload": answer})
+                        await self._send_text(_write_next(id, answer))
         except (CallerRefused, ClientGone):
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, it ends this operation alone)
@@ -182,7 +182,15 @@ class _Connection(Generic[Context]):
         await self._send({"id": id, "type": "error", "payload": list_errors(error)})
 
     async def _send(self, message: Mapping[str, Any]) -> None:
-        await self._send_raw({"type": "websocket.send", "text": write_json(message).decode()})
+        await self._send_text(write_json(message).decode())
+
+    async def _send_text(self, text: str) -> None:
+        await self._send_raw({"type": "websocket.send", "text": text})
+
+
+def _write_next(id: str, answer: bytes) -> str:
+    """The message of an answer that is JSON already."""
+    return f'{{"id":{write_json(id).decode()},"type":"next","payload":{answer.decode()}}}'
 
 
 def _find_authorization(payload: Mapping[str, Any]) -> str | None:

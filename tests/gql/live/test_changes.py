@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -16,59 +14,18 @@ from sqlalchemy import text
 import gql.change_stream
 import gql.changes
 from db.authenticator import Authenticator
-from db.change_log import Batch, Change
+from db.change_log import Batch
 from db.queue import Queue
 from db.sessions import Database
 from gql.app import make_app, run_service
 from gql.change_stream import ChangeStream
-
-QUERY = """
-subscription ($integrations: [String!], $organizationIds: [ID!], $after: String) {
-  configChanged(integrations: $integrations, organizationIds: $organizationIds, after: $after) {
-    cursor reset more changes { integrationId integration organizationId keys version }
-  }
-}
-"""
+from tests.gql.live.listening import QUERY, Listener, set_port
 
 
 @pytest.fixture
 async def port(api: Any, serve: Any) -> AsyncIterator[int]:
     async with serve(api.app, api.service.lines) as port:
         yield port
-
-
-class Listener:
-    """A subscription over a WebSocket: what it heard, and where it is."""
-
-    def __init__(self, socket: Any) -> None:
-        self.socket = socket
-        self.cursor = ""
-        self.events: list[dict[str, Any]] = []
-
-    async def start(self, **variables: Any) -> "Listener":
-        """Subscribe, and hear the first event."""
-        await self.socket.subscribe("a", QUERY, variables=variables)
-        await self.hear()
-        return self
-
-    async def hear(self) -> dict[str, Any]:
-        """The next event."""
-        message = await self.socket.receive()
-        assert message["type"] == "next", message
-        event = message["payload"]["data"]["configChanged"]
-        self.cursor = event["cursor"]
-        self.events.append(event)
-        return event
-
-    async def hear_change(self) -> list[dict[str, Any]]:
-        """The changes of the next event that has any."""
-        while not (event := await self.hear())["changes"]:
-            assert not event["reset"]
-        return event["changes"]
-
-
-async def set_port(client: Any, world: Any, port: int) -> None:
-    await client.run("UpdateMapping", input={"id": world.mapping, "config": {"port": port}})
 
 
 async def test_a_change_is_told_and_never_a_value(
@@ -235,20 +192,6 @@ async def test_limited_tokens_hear_of_their_own(api: Any, client: Any, world: An
             assert {change["organizationId"] for change in await listener.hear_change()} == {world.other}
         await client.run("SetIntegrationConfig", input={"integrationId": world.integration, "config": {"port": 1}})
         assert {change["organizationId"] for change in await listeners[0].hear_change()} == {None}
-
-
-async def test_limits_are_asked_again_for_every_event(api: Any, world: Any) -> None:
-    """What a caller may hear is judged when an event is sent, not when the subscription began."""
-    change = Change(uuid.UUID(world.integration), uuid.UUID(world.organization), ("port",))
-    position = (await anext(api.service.changes.watch(None))).position
-    event = next(iter(gql.changes._split(Batch(position), [change], None)))
-
-    changes: Any = event.changes
-    for owner, heard in ((world.other, 0), (world.organization, 1)):
-        token = await api.make_token("config:resolve", organization_ids=[owner], name=owner)
-        principal = await api.service.authenticator.sign_in(api.service.database, token, "here")
-        info = SimpleNamespace(context=SimpleNamespace(principal=principal))
-        assert len(changes(info)) == heard
 
 
 @pytest.mark.parametrize(
