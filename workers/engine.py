@@ -5,7 +5,6 @@ import logging
 import os
 import time
 import uuid
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
@@ -40,11 +39,8 @@ TASKS: Final[Mapping[BackfillKind, Task]] = {
 SHIFT: Final = 20.0
 """Seconds after which a job ends and enqueues the rest."""
 
-_JOBS_OF_A_RUN: Final = 2
-"""Jobs of one run in one process: while one waits for PostgreSQL, the other seals."""
-
-_JOBS_AT_ONCE: Final = max(2, os.cpu_count() or 2)
-"""Jobs of one run in all workers before a process does without its second: beyond the processors, jobs only wait."""
+_LANES_AT_ONCE: Final = max(2, os.cpu_count() or 2)
+"""Lanes of one run in all workers before a job does without its second: beyond the processors, lanes only wait."""
 
 _PLANNED_WITHIN: Final = 2.0
 """Seconds that a job waits for another to plan its run."""
@@ -71,26 +67,25 @@ class Engine:
         self._shift = shift
         self._measure = measure
         self._bounds = bounds
-        self._jobs = Counter[uuid.UUID]()
+        self._busy = set[uuid.UUID]()
 
     async def work(self, run_id: uuid.UUID) -> bool:
         """Work on a run until its slices are gone or the shift is over; whether the rest is to be enqueued.
 
         Nothing is raised for a server that is away: the run stays as it is, and the clock finds it again.
         """
-        if self._jobs[run_id] >= _JOBS_OF_A_RUN:
+        if run_id in self._busy:
             return False
-        self._jobs[run_id] += 1
-        is_second = self._jobs[run_id] > 1
+        self._busy.add(run_id)
         try:
-            return await self._work(run_id, _JOBS_AT_ONCE if is_second else None)
+            return await self._work(run_id)
         except Exception as error:  # noqa: BLE001 - logged by type: its text may hold a value
             await self._give_up(run_id, error)
             return False
         finally:
-            self._jobs[run_id] -= 1
+            self._busy.discard(run_id)
 
-    async def _work(self, run_id: uuid.UUID, most: int | None) -> bool:
+    async def _work(self, run_id: uuid.UUID) -> bool:
         run = await self._begin(run_id)
         if run is None:
             return False
@@ -101,7 +96,7 @@ class Engine:
         planned = Planned.WHOLLY if run.planned else await self._plan(task, run, end)
         if planned is not Planned.WHOLLY:
             return planned is Planned.PARTLY
-        if await self._work_on_slices(run, task, end, most):
+        if await self._work_in_lanes(run, task, end):
             return True
         await settle(self._database, self._vault, task, run)
         return False
@@ -114,6 +109,16 @@ class Engine:
                 break
             await asyncio.sleep(0.1)
         return planned
+
+    async def _work_in_lanes(self, run: Run, task: Task, end: float) -> bool:
+        """Work on two slices at a time: while one waits for PostgreSQL, the other seals. True when the shift is over
+        before no slice is free. What one lane raises is raised when the other one has ended, too."""
+        lanes = (self._work_on_slices(run, task, end, most) for most in (None, _LANES_AT_ONCE))
+        outcomes = await asyncio.gather(*lanes, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return any(outcomes)
 
     async def _work_on_slices(self, run: Run, task: Task, end: float, most: int | None) -> bool:
         """Work on slices until none is free; True when the shift is over before."""

@@ -15,7 +15,7 @@ from workers.ownership import own
 from workers.slices import WORKABLE, in_index_order
 from workers.tasks import Run, Source, Task
 
-SLICE_ROWS: Final = 10_000
+SLICE_ROWS: Final = 5_000
 """Rows of a slice, at most. A worker has two at a time: with larger ones, one would take a run that two could share."""
 
 
