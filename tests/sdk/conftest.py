@@ -11,8 +11,7 @@ import base64
 import os
 import threading
 import uuid
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +29,6 @@ from db.tokens import replace_admin_token
 from db.vault import Transaction, Vault
 from gql.app import make_app, run_service
 from gql.context import Service as Parts
-from gql.serving import Server
 from strongroom import Strongroom
 from strongroom.api import (
     ConfigFieldInput,
@@ -42,19 +40,7 @@ from strongroom.api import (
     SetIntegrationConfigInput,
     UpdateMappingInput,
 )
-
-
-class QuickServer(Server):
-    """Stops when it is told to, without looking at the clock first."""
-
-    stopping: asyncio.Event
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-    async def main_loop(self) -> None:
-        await self.stopping.wait()
+from tests.serving import QuickServer
 
 
 class Service:
