@@ -32,7 +32,7 @@ from db.queue import Queue
 from db.sessions import Database, WriteSession
 from db.upgrade import upgrade
 from db.vault import Transaction, Vault
-from tests.databases import at_database, complete, run_sql
+from tests.databases import Databases, complete
 
 T = TypeVar("T")
 
@@ -69,10 +69,16 @@ def servers() -> Iterator[EmbeddedServers]:
 
 
 @pytest.fixture(scope="session")
-def migrated(servers: EmbeddedServers) -> str:
+def databases(servers: EmbeddedServers) -> Iterator[Databases]:
+    """Makes databases on this process's server."""
+    with Databases(servers.database_url) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def migrated(databases: Databases) -> str:
     """The name of a migrated, empty database."""
-    run_sql(servers.database_url, f"CREATE DATABASE {TEMPLATE}")
-    complete(upgrade(at_database(servers.database_url, TEMPLATE)))
+    complete(upgrade(databases.make("template1", TEMPLATE)))
     return TEMPLATE
 
 
@@ -83,24 +89,19 @@ def template(migrated: str) -> str:
 
 
 @pytest.fixture
-def database_url(servers: EmbeddedServers, template: str) -> Iterator[str]:
+def database_url(databases: Databases, template: str) -> Iterator[str]:
     """A migrated database of this test's own, empty unless its fixtures name one to copy."""
-    yield from _make_database(servers.database_url, template)
+    url = databases.make(template)
+    yield url
+    databases.drop(url)
 
 
 @pytest.fixture
-def empty_database_url(servers: EmbeddedServers) -> Iterator[str]:
+def empty_database_url(databases: Databases) -> Iterator[str]:
     """A database without any table, of this test's own."""
-    yield from _make_database(servers.database_url, "template1")
-
-
-def _make_database(server_url: str, template: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    run_sql(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    try:
-        yield at_database(server_url, name)
-    finally:
-        run_sql(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    url = databases.make("template1")
+    yield url
+    databases.drop(url)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from db.crypto.keyring import RootKeyring
-from tests.conftest import run_sql
+from tests.databases import run_sql
 
 ROOT = Path(__file__).resolve().parents[3]
 
