@@ -4,6 +4,8 @@ database_url, redis_url    a migrated, empty database and an empty Valkey, this 
 empty_database_url         a database without any table
 database, vault, queue     what the service is made of, on them
 admin                      a caller that may do everything
+unmeasured                 processes that the test starts do not count for coverage
+patient                    the database, without a limit to how long callers wait for a connection
 transact                   await transact(work): `work(transaction)` in one committed transaction
 sql                        a connection of its own to the test's database
 write_legacy               writes a config as older software does; its id
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
+import hypothesis
 import pytest
 import redis
 
@@ -37,6 +40,12 @@ from tests.databases import Databases, complete
 T = TypeVar("T")
 
 TEMPLATE = "strongroom_template"
+
+# The same examples in every run, and no deadline: what is made up here is not to fail where nothing has changed.
+hypothesis.settings.register_profile(
+    "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 
 class Transact(Protocol):
@@ -170,6 +179,21 @@ def transact(database: Database, vault: Vault, admin: Principal) -> Transact:
         return await database.write(within)
 
     return run
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that this test starts do not count for coverage, which takes them half as long again: others that run
+    the same code do."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
+@pytest.fixture
+def patient(database: Database) -> Database:
+    """The same database, of which no caller is sent away for having waited too long for a connection."""
+    pool: Any = database.engine.sync_engine.pool
+    pool._timeout = 300
+    return database
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ from tests.e2e.crowd import CREATE, UPDATE
 from tests.e2e.processes import ADMIN, ROOT, ROOT_KEYS, Api, StartApi
 from tests.e2e.wire import Wire
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 LEGACY: Final = Fernet.generate_key().decode()
 PASSWORD: Final = f"canary-password-{uuid.uuid4().hex}"
 APPLICATION: Final = f"canary-application-secret-{uuid.uuid4().hex}"

@@ -69,7 +69,7 @@ def is_alive(port: int) -> bool:
     try:
         with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
             return bool(answer.status == 200)
-    except URLError:
+    except OSError:  # a URLError is one
         return False
 
 

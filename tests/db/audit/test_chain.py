@@ -248,7 +248,9 @@ plain = st.none() | st.booleans() | st.integers() | st.text()
 
 
 @given(
-    st.dictionaries(st.text(), st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+    st.dictionaries(
+        st.text(), st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+    )
 )
 def test_there_is_one_canonical_form(value: dict[str, Any]) -> None:
     """Whatever an event holds, its bytes are those of the recipe in docs/audit.md: sorted, without spaces, ASCII."""
