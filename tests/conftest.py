@@ -11,6 +11,7 @@ sql                        a connection of its own to the test's database
 write_legacy               writes a config as older software does; its id
 """
 
+import gc
 import json
 import shutil
 import tempfile
@@ -63,6 +64,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("soak"):
                 item.add_marker(pytest.mark.skip(reason="runs with -m soak"))
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: no collection of garbage has to look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -34,5 +34,5 @@ async def open_server(app: ASGIApp, lines: Lines) -> AsyncGenerator[int]:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.stopping.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await running

@@ -1,6 +1,7 @@
 """Limits of time that hold on a busy machine too, and are strict on one that has nothing else to do.
 
-within      `with within(2): …` fails unless the block was done in two seconds of a machine like this one is when idle
+within      `with within(2): …` fails unless the block was done in two seconds of an idle machine
+allowed     how long what takes so many seconds on an idle machine may take here and now
 """
 
 import hashlib
@@ -19,18 +20,20 @@ _CHUNK = bytes(100_000)
 def within(seconds: float) -> Generator[None]:
     """Fails unless the block is done in time. What the block waits for, it waits for with more patience than that.
 
-    Two things are allowed for, and both are measured at the same time: how much longer than its CPU time a piece of
-    work takes here now, since others compute too; and how long nothing of this process ran at all.
+    A block that is late is allowed for what is measured at that very moment: how much longer than its CPU time a piece
+    of work takes while others compute too, and how long nothing of this process ran at all.
     """
-    stretch = _measure_stretch()
-    with _Gaps() as gaps:
-        began = time.monotonic()
+    began = time.monotonic()
+    with _Watch(seconds) as watch:
         yield
         took = time.monotonic() - began
-    if took > seconds:
-        stretch = max(stretch, _measure_stretch())
-    allowed = seconds * stretch + gaps.seconds
-    assert took <= allowed, f"took {took:.2f} s, allowed are {seconds} s, here and now {allowed:.2f} s"
+    limit = seconds * watch.stretch + watch.gaps
+    assert took <= limit, f"took {took:.2f} s; {seconds} s are allowed, which are {limit:.2f} s here and now"
+
+
+def allowed(seconds: float) -> float:
+    """So many seconds of an idle machine, on this one as busy as it is."""
+    return seconds * _measure_stretch()
 
 
 def _measure_stretch() -> float:
@@ -41,13 +44,15 @@ def _measure_stretch() -> float:
     return max(1.0, (time.monotonic() - began) / (time.thread_time() - computed))
 
 
-class _Gaps:
-    """How many seconds short naps took that they should not have taken."""
+class _Watch:
+    """Looks at the machine from a thread of its own: at what naps take, and once time is over, at what work takes."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    def __init__(self, seconds: float) -> None:
+        self.gaps = 0.0
+        self.stretch = 1.0
+        self._end = time.monotonic() + seconds
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._nap, daemon=True)
+        self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -57,8 +62,10 @@ class _Gaps:
         self._over.set()
         self._thread.join()
 
-    def _nap(self) -> None:
+    def _look(self) -> None:
         began = time.monotonic()
         while not self._over.wait(_NAP_SECONDS):
-            self.seconds += max(0.0, time.monotonic() - began - 2 * _NAP_SECONDS)
+            self.gaps += max(0.0, time.monotonic() - began - 2 * _NAP_SECONDS)
+            if time.monotonic() > self._end:
+                self.stretch = max(self.stretch, _measure_stretch())
             began = time.monotonic()

@@ -65,7 +65,7 @@ class Api:
 
     def wait_until_alive(self) -> "Api":
         """Wait until it answers."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not _is_alive(self.port):
             assert self._process.poll() is None, self.text
             assert time.monotonic() < end, self.text
@@ -75,7 +75,7 @@ class Api:
     def stop(self) -> int:
         """End it with SIGTERM; its exit code."""
         self._process.terminate()
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def kill(self) -> None:
         """End it."""
@@ -85,7 +85,7 @@ class Api:
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
@@ -112,7 +112,7 @@ def start_apis(folder: Path, database_url: str, redis_url: str) -> Iterator[Star
 
 def _is_alive(port: int) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False

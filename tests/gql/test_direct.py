@@ -4,7 +4,6 @@ import asyncio
 import gc
 import json
 import sys
-import time
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from gql.schema import schema
 from gql.trusted import Trust, hash_text
 from tests.gql.kit import OPERATIONS, Api
 from tests.gql.worlds import World
+from tests.timing import within
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ class Caller:
     async def warm(self, behind: Behind, body: bytes) -> httpx.Response:
         """Post until the direct way answers; the answer of the application, which every other was equal to."""
         first = await self.post(body)
-        for _ in range(100):
+        for _ in range(2_000):
             before = behind.times
             assert (await self.post(body)).content == first.content
             if behind.times == before:
@@ -225,7 +225,7 @@ async def test_a_revoked_token_ends_at_once(api, client, behind, caller, world) 
 
 async def test_a_token_ends_when_it_expires(api, behind, world) -> None:
     """Expiry is looked at on every request, also of a caller that is remembered."""
-    soon = datetime.now(UTC) + timedelta(seconds=1.5)
+    soon = datetime.now(UTC) + timedelta(seconds=4)
     caller = Caller(api.http, await api.make_token("config:resolve", expires_at=soon))
     await caller.warm(behind, ask(world))
     assert datetime.now(UTC) < soon
@@ -249,10 +249,10 @@ async def test_an_emptied_table_of_tokens_is_heard_of(behind, caller, world, sql
 
 
 async def refused_within_a_second(caller: Caller, world: World) -> None:
-    end = time.monotonic() + 1
-    while "errors" not in (await caller.post(ask(world))).json():
-        assert time.monotonic() < end, "still honoured after a second"
-        await asyncio.sleep(0.01)
+    with within(1):
+        async with asyncio.timeout(60):
+            while "errors" not in (await caller.post(ask(world))).json():
+                await asyncio.sleep(0.01)
 
 
 async def test_without_the_change_feed_a_token_is_asked_for_again(behind, caller, world, sql, monkeypatch) -> None:
@@ -361,7 +361,7 @@ async def test_a_damaged_secret_is_undecryptable(api, behind, caller, world, sql
     await sql.execute(
         "UPDATE configs SET sealed = set_byte(sealed, 40, 255 - get_byte(sealed, 40)) WHERE sealed IS NOT NULL"
     )
-    for _ in range(100):
+    for _ in range(2_000):
         answer = (await caller.post(ask(world))).json()
         if "errors" in answer:
             break
@@ -548,8 +548,10 @@ async def test_a_snapshot_weighs_what_it_holds(api, client, behind, caller, worl
     for config in ({}, {"large": default}):
         if config:
             await client.run("SetIntegrationConfig", input={"integrationId": integration, "config": config})
-        await caller.warm(behind, ask(world, integration="large"))
-        snapshot = api.service.resolver.snapshots.get("large", uuid.UUID(world.organization))
+        snapshot = None
+        while snapshot is None:  # What is not vouched for any more is forgotten.
+            await caller.warm(behind, ask(world, integration="large"))
+            snapshot = api.service.resolver.snapshots.get("large", uuid.UUID(world.organization))
         held = sum(map(weigh_object, (entry.value for entry in snapshot.entries)))
         made_ready = sum(len(piece) for form in snapshot.forms.values() for piece in form.pieces)
         assert held + made_ready <= snapshot.weight

@@ -144,6 +144,7 @@ async def test_the_migration_is_one_transaction_over_one_read(client, world, eng
     while not working.done():
         progress = await client.run("BackfillProgress", id=run)
         seen.add(progress["backfillRun"]["processed"])
+        await asyncio.sleep(0.005)
     await working
     assert len(seen) > 5
 

@@ -107,7 +107,7 @@ def server(database_url: str, redis_url: str, tmp_path: Path, unmeasured: None) 
 
 
 def wait_for(client: httpx.Client) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         with suppress(httpx.TransportError):
             if client.get("/readyz").status_code == 200:

@@ -338,7 +338,7 @@ async def test_withdrawn_keys(provider: Provider, sign_in: SignIn, clock: list[f
     assert not (await sign_in(credential).send(WHO)).errors
     provider.behave(listed=["second"])
     clock[0] += jwks.FRESH_SECONDS + 1
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not (answer := await sign_in(credential).send(WHO)).errors:
         assert time.monotonic() < until
     assert answer.codes == ["UNAUTHENTICATED"]

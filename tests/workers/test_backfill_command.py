@@ -208,7 +208,7 @@ async def test_watching_to_the_end(run: Run, engine: Engine, sql: Any, monkeypat
 
 
 async def work_on_whatever_is_there(engine: Engine, sql: Any) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (id := await sql.fetchval("SELECT id FROM backfill_runs ORDER BY created_at DESC LIMIT 1")) is None:
             await asyncio.sleep(0.02)
     while await engine.work(uuid.UUID(str(id))):
@@ -240,11 +240,11 @@ async def test_signals_end_watching(
         command = [sys.executable, "-m", "workers", "backfill", *arguments]
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=file, stderr=file)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while b"PAUSED" not in output.read_bytes():
                 await asyncio.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(process.wait, 10) == code
+        assert await asyncio.to_thread(process.wait, 60) == code
     finally:
         process.kill()
         process.wait()

@@ -152,7 +152,7 @@ def test_a_failed_start_is_one_line(tmp_path):
     """`python -m workers` without settings: one line, exit code 1, no traceback."""
     environ = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     command = [sys.executable, "-m", "workers"]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr == "strongroom: DATABASE_URL is not set: a worker by itself has no embedded PostgreSQL\n"
 

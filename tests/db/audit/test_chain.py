@@ -77,7 +77,7 @@ async def test_tenants_do_not_wait_for_each_other(database: Database, vault, adm
     await transact(lambda transaction: note(transaction, ORGANIZATIONS[2]))
     holding = asyncio.create_task(database.write(hold))
     await appended.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await transact(lambda transaction: note(transaction, ORGANIZATIONS[1]))
     waiting = asyncio.create_task(transact(lambda transaction: note(transaction, ORGANIZATIONS[0])))
     await asyncio.sleep(0.1)

@@ -137,7 +137,7 @@ class Stage:
 
     async def wait_idle(self) -> None:
         """Until nothing is open and every source is closed."""
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             while self.waiting or len(self.lines):
                 await asyncio.sleep(0.005)
 
@@ -166,7 +166,7 @@ class Stage:
         headers = {"accept": "text/event-stream", "authorization": token, **options.pop("headers", {})}
         url = f"http://127.0.0.1:{self.port}/graphql"
         async with (
-            httpx.AsyncClient(timeout=10) as http,
+            httpx.AsyncClient(timeout=60) as http,
             http.stream("POST", url, json={"query": query, **options}, headers=headers) as response,
         ):
             yield EventStream(response)
@@ -190,7 +190,7 @@ class Socket:
         await self.send(id=id, type="subscribe", payload={"query": query, **payload})
 
     async def receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return json.loads(await self.connection.recv())
 
     async def receive_all(self) -> list[dict[str, Any]]:
@@ -202,7 +202,7 @@ class Socket:
 
     async def wait_closed(self) -> tuple[int, str]:
         """The code and the words of the close, whatever comes before."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with suppress(ConnectionClosed):
                 while True:
                     await self.connection.recv()
@@ -222,7 +222,7 @@ class EventStream:
 
     async def receive(self) -> str | None:
         """The next block, as it was sent; None at the end."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "\n\n" not in self._text:
                 try:
                     self._text += await anext(self._chunks)

@@ -16,6 +16,7 @@ import gql.changes
 from db.change_log import Batch, Change
 from db.sessions import Database
 from tests.gql.live.changes import QUERY, Listener, set_port
+from tests.timing import within
 
 
 async def test_a_change_is_told_and_never_a_value(
@@ -26,10 +27,9 @@ async def test_a_change_is_told_and_never_a_value(
         listener = await Listener(socket).start()
         assert listener.events == [{"cursor": listener.cursor, "reset": False, "more": False, "changes": []}]
         config = {"port": 9443, "api_key": "a-very-secret-key"}
-        started = time.monotonic()
-        await client.run("UpdateMapping", input={"id": world.mapping, "config": config})
-        changes = await listener.hear_change()
-        assert time.monotonic() - started < 1
+        with within(1):
+            await client.run("UpdateMapping", input={"id": world.mapping, "config": config})
+            changes = await listener.hear_change()
         told = {key for change in changes for key in change["keys"]}
         while told != {"api_key", "port"}:
             changes += await listener.hear_change()
@@ -46,7 +46,7 @@ async def test_server_sent_events(api: Any, client: Any, world: Any, port: int) 
     """The same comes as server-sent events."""
     headers = {"authorization": f"Bearer {await api.make_token('config:resolve')}", "accept": "text/event-stream"}
     async with (
-        httpx.AsyncClient(timeout=5) as http,
+        httpx.AsyncClient(timeout=60) as http,
         http.stream("POST", f"http://127.0.0.1:{port}/graphql", json={"query": QUERY}, headers=headers) as response,
     ):
         lines = response.aiter_lines()
@@ -159,15 +159,17 @@ async def test_revoked_and_expired_tokens(
     """A token revoked here or elsewhere, or expired, hears no more within a second."""
     made = await client.run("CreateToken", input={"name": "x", "permissions": ["config:resolve"]})
     here = made["createToken"]
-    soon = await api.make_token("config:resolve", expires_at=datetime.now(UTC) + timedelta(seconds=2))
+    expiry = datetime.now(UTC) + timedelta(seconds=5)
+    soon = await api.make_token("config:resolve", expires_at=expiry)
     there = await api.make_token("config:resolve", name="there")
     async with connect_to(port, here["token"]) as a, connect_to(port, soon) as b, connect_to(port, there) as c:
         for socket in (a, b, c):
             await Listener(socket).start()
-        started = time.monotonic()
-        await client.run("RevokeToken", id=here["id"])
-        async with database.engine.begin() as connection:
-            await connection.execute(text("UPDATE tokens SET revoked_at = now() WHERE name = 'there'"))
-        closed = await asyncio.gather(*(socket.wait_closed() for socket in (a, b, c)))
+        with within(1):
+            await client.run("RevokeToken", id=here["id"])
+            async with database.engine.begin() as connection:
+                await connection.execute(text("UPDATE tokens SET revoked_at = now() WHERE name = 'there'"))
+            closed = await asyncio.gather(a.wait_closed(), c.wait_closed())
+        with within((expiry - datetime.now(UTC)).total_seconds() + 1):
+            closed.append(await b.wait_closed())
         assert closed == [(4403, "Forbidden")] * 3
-        assert time.monotonic() - started < 4  # the expiry, a second, and what a busy machine takes
