@@ -26,13 +26,19 @@ class Run:
     """A launcher that was started, with what it says in a file. Whoever makes one ends it."""
 
     def __init__(
-        self, home: Path, settings: Mapping[str, str] = {}, command: Sequence[str] = (sys.executable, "-m", "db", "run")
+        self,
+        home: Path,
+        settings: Mapping[str, str] = {},
+        command: Sequence[str] = (sys.executable, "-m", "db", "run"),
+        *,
+        measured: bool = True,
     ) -> None:
         self.home = home
         self.port = find_free_port()
         home.mkdir(parents=True, exist_ok=True)
         self._said = home.parent / f"said-{self.port}"
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        left_out = OURS if measured else (*OURS, "COVERAGE_PROCESS")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         environ |= {"STRONGROOM_HOME": str(home), "STRONGROOM_PORT": str(self.port), **settings}
         with self._said.open("wb") as output:
             self.process = subprocess.Popen(
@@ -98,8 +104,9 @@ class Run:
 class Demo(Run):
     """A running demo, with more settings if given. Whoever makes one ends it."""
 
-    def __init__(self, home: Path, settings: Mapping[str, str] = {}) -> None:
-        super().__init__(home, settings, (sys.executable, "-m", "db", "demo"))
+    def __init__(self, home: Path, settings: Mapping[str, str] = {}, *, measured: bool = True) -> None:
+        """One that is not measured does not count for coverage, which would take it half as long again."""
+        super().__init__(home, settings, (sys.executable, "-m", "db", "demo"), measured=measured)
 
     @property
     def processes(self) -> list[psutil.Process]:
