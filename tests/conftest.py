@@ -3,6 +3,7 @@
 database_url, redis_url    a migrated, empty database and an empty Valkey, this test's own
 empty_database_url         a database without any table
 database, vault, queue     what the service is made of, on them
+root_keys                  the text of the vault's root keyring, for other processes
 admin                      a caller that may do everything
 unmeasured                 processes that the test starts do not count for coverage
 patient                    the database, without a limit to how long callers wait for a connection
@@ -11,8 +12,10 @@ sql                        a connection of its own to the test's database
 write_legacy               writes a config as older software does; its id
 """
 
+import base64
 import gc
 import json
+import os
 import shutil
 import tempfile
 import uuid
@@ -129,9 +132,21 @@ def redis_url(servers: EmbeddedServers) -> str:
 
 
 @pytest.fixture(scope="session")
-def session_keyring() -> RootKeyring:
-    """A root keyring with one new key, this test process's."""
-    return RootKeyring.generate()
+def session_keys() -> str:
+    """The text of a root keyring with one new key, this test process's."""
+    return f"root-1:{base64.b64encode(os.urandom(32)).decode()}"
+
+
+@pytest.fixture(scope="session")
+def session_keyring(session_keys: str) -> RootKeyring:
+    """That keyring."""
+    return RootKeyring.parse(session_keys)
+
+
+@pytest.fixture
+def root_keys(session_keys: str) -> str:
+    """The root keyring's text, for processes that get it by their environment."""
+    return session_keys
 
 
 @pytest.fixture

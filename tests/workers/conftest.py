@@ -1,6 +1,5 @@
 """Runs through the real engine, on the rows of tests/data/legacy.sql or on planted ones."""
 
-import base64
 import json
 import os
 import subprocess
@@ -15,7 +14,6 @@ import pytest
 from arq import Worker
 
 from db.access import Principal
-from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.models import BackfillKind
 from db.runs import RunRow, find_run, start_backfill
@@ -48,18 +46,6 @@ def expected() -> dict[str, Any]:
 def legacy_keys(expected: dict[str, Any]) -> LegacyKeys:
     """The keys that legacy.sql was written with."""
     return LegacyKeys.from_settings((), expected["secretKey"], expected["salt"], expected["info"])
-
-
-@pytest.fixture
-def root_keys() -> str:
-    """The root keyring's text, for processes that get it by their environment."""
-    return f"root-1:{base64.b64encode(os.urandom(32)).decode()}"
-
-
-@pytest.fixture
-def root_keyring(root_keys: str) -> RootKeyring:
-    """The same keyring, in this process."""
-    return RootKeyring.parse(root_keys)
 
 
 @pytest.fixture
