@@ -42,7 +42,7 @@ demo:
 
 # Bytecode is kept even where the environment forbids that: the tests start many processes.
 test: check
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered --durations=10
 
 check:
 	@$(call SET_UP,requirements-dev)

@@ -18,6 +18,8 @@ from urllib.request import Request, urlopen
 
 import psutil
 
+from db.embedded.processes import spawn
+
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "STRONGROOM_")
 
@@ -41,15 +43,8 @@ class Run:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         environ |= {"STRONGROOM_HOME": str(home), "STRONGROOM_PORT": str(self.port), **settings}
         with self._said.open("wb") as output:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            # It ends with whoever runs the tests, however that ends.
+            self.process = spawn(command, folder=ROOT, environ=environ, output=output, last_word=signal.SIGTERM)
 
     @property
     def text(self) -> str:

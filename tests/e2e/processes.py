@@ -2,8 +2,8 @@
 
 import base64
 import os
+import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +14,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import psutil
+
+from db.embedded.processes import spawn
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "STRONGROOM_")
@@ -53,8 +55,9 @@ class Api:
         self._said = folder.parent / f"said-{self.port}"
         how = ["-X", "dev", "-X", "faulthandler", "-c", LOUD] if loud else ["-m"]
         with self._said.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, *how, *command], cwd=ROOT, env=environ, stdout=output, stderr=output
+            # It ends with whoever runs the tests, however that ends.
+            self._process = spawn(
+                [sys.executable, *how, *command], folder=ROOT, environ=environ, output=output, last_word=signal.SIGTERM
             )
         self.seen = psutil.Process(self._process.pid)
 
