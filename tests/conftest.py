@@ -28,6 +28,7 @@ import asyncpg
 import hypothesis
 import pytest
 import redis
+from xdist.scheduler import LoadScopeScheduling
 
 from db.access import Permission, Principal
 from db.chain import AuditLog
@@ -67,6 +68,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("soak"):
                 item.add_marker(pytest.mark.skip(reason="runs with -m soak"))
+
+
+TOGETHER = (
+    "tests/console/",
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_set_up.py",
+    "tests/gql/live/test_clients.py",
+    "tests/sdk/test_wheel.py",
+)
+"""Tests that share something that takes long to make run in one process, one after the other."""
+
+
+class Scheduling(LoadScopeScheduling):
+    """Every test goes to the first process that is free, but for those that stay together.
+
+    This is what `--dist loadgroup` promises. pytest-xdist 3.8 marks groups in a way that pytest 9.2 does not see.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((beginning for beginning in TOGETHER if nodeid.startswith(beginning)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_collection_finish() -> None:

@@ -25,8 +25,6 @@ OPERATIONS = {
 RESOLVED = {("jira", NORTHWIND), ("jira", EMBER), ("jira", FJORD), ("mixpanel", EMBER), ("postgres", EMBER)}
 MASK = "[SECRET]"
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 class Caller(Protocol):
     """What these tests need of a demo."""

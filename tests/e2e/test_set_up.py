@@ -18,8 +18,6 @@ import pytest
 from tests.e2e.launched import OURS, Run, find_child, get, kill_all, make_home, processes_of
 from tests.timing import within
 
-pytestmark = pytest.mark.xdist_group("set_up")
-
 PLANTED = "planted-secret-0123456789abcdefghijklmn"
 MODULES = {"API": ("gql", "serve"), "worker": ("workers",)}
 LISTING = "{ organizations { edges { node { name } } } }"

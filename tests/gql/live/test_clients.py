@@ -18,8 +18,6 @@ from db.settings import Settings
 from gql.app import make_app
 from tests.registry import NODE, NPM_CI, give_up, node_environment
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 CLIENTS = Path(__file__).parent / "clients"
 FILES = ("package.json", "package-lock.json", "clients.js", "requirements.txt", "client.py")
 
