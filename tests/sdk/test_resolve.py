@@ -22,6 +22,7 @@ from strongroom import (
     Unauthenticated,
     Undecryptable,
 )
+from strongroom.api import AuditEventFilter
 
 SECRET = "hunter2-hunter2"
 
@@ -83,6 +84,20 @@ def test_secrets_are_masked(client: Strongroom, place: Any, caplog: pytest.LogCa
         pickle.dumps(config)
     with pytest.raises(TypeError):
         json.dumps(config)
+
+
+async def test_a_reason_is_told(service: Any, admin: Strongroom, place: Any) -> None:
+    """What either client is given as its reason the audit log tells of its requests, on one line; None: nothing."""
+    secret = next(edge.node.id for edge in admin.api.config_list().configs.edges if edge.node.key == "api_key")
+    admin.reason = "ticket 7:\nhöchste Zeit"
+    admin.api.reveal(secret)
+    async with AsyncStrongroom(service.url, token=service.token) as other:
+        other.reason = "ticket 8"
+        await other.api.reveal(secret)
+        other.reason = None
+        await other.api.reveal(secret)
+    events = admin.api.audit_events(AuditEventFilter(config_id=secret, action="config.reveal")).audit_events.edges
+    assert [edge.node.reason for edge in events] == [None, "ticket 8", "ticket 7: höchste Zeit"]
 
 
 def test_nobody_changes_anothers_config(client: Strongroom, place: Any) -> None:

@@ -13,7 +13,7 @@ import httpx
 
 from strongroom.changes import Change
 from strongroom.feed import Hear, Listen, NextLine
-from strongroom.wiring import Options, Parts, Waiting
+from strongroom.wiring import Options, Parts, Waiting, is_stream
 
 logger = logging.getLogger("strongroom")
 
@@ -97,14 +97,13 @@ class AsyncStream:
 
     async def open(self, http: httpx.AsyncClient, options: Options, body: bytes) -> bool:
         """Open it; whether there is one."""
-        headers = {"accept": "text/event-stream"}
-        request = http.build_request("POST", options.url, content=body, headers=headers, timeout=options.stream_timeout)
+        request = options.ask_for_stream(http, body)
         try:
             response = await http.send(request, stream=True)
         except (httpx.HTTPError, RuntimeError):  # RuntimeError: the client has been closed
             return False
         self._response, self._lines = response, response.aiter_lines()
-        return response.status_code == 200 and "event-stream" in response.headers.get("content-type", "")
+        return is_stream(response)
 
     async def read(self) -> str | None:
         """The next line; None when it is cut, or at its end."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import closing
 from functools import cached_property
@@ -14,9 +13,10 @@ import httpx
 
 from strongroom.async_listening import AsyncListener
 from strongroom.changes import Change
+from strongroom.client import Client, Unsubscribe
 from strongroom.config import ResolvedConfig
 from strongroom.flows import Answer, Lost, Reply, Send, Step
-from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, put_reason, read_options
+from strongroom.wiring import Id, Parts, Verify, canonical, read_options
 
 if TYPE_CHECKING:
     from strongroom.api import AsyncApi
@@ -25,7 +25,7 @@ T = TypeVar("T")
 AsyncCallback = Callable[[Change], Awaitable[None] | None]
 
 
-class AsyncStrongroom:
+class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
     """A client of one Strongroom: `Strongroom`, awaited."""
 
     def __init__(
@@ -41,13 +41,11 @@ class AsyncStrongroom:
         verify: Verify = True,
     ) -> None:
         """As `Strongroom`."""
-        self._options = read_options(url, token, cache, timeout, retries, max_age, stale_for, verify)
-        self._callbacks: list[AsyncCallback] = []
+        super().__init__(read_options(url, token, cache, timeout, retries, max_age, stale_for, verify))
         self._parts = Parts(self._options)
         self._cache = self._parts.cache
         self._http = httpx.AsyncClient(**self._options.http)
         self._listener: AsyncListener | None = None
-        self._reason: str | None = None
 
     async def resolve(self, integration: str, organization_id: Id) -> ResolvedConfig:
         """As `Strongroom.resolve`."""
@@ -71,25 +69,9 @@ class AsyncStrongroom:
 
     def on_change(self, callback: AsyncCallback) -> Unsubscribe:
         """As `Strongroom.on_change`, in the running event loop; the callback may be a coroutine function."""
-        self._callbacks.append(callback)
+        unsubscribe = self._register(callback)
         self._listen()
-        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
-
-    @property
-    def reason(self) -> str | None:
-        """As `Strongroom.reason`."""
-        return self._reason
-
-    @reason.setter
-    def reason(self, reason: str | None) -> None:
-        self._reason = reason
-        put_reason(self._http.headers, reason)
-
-    @property
-    def feed_age(self) -> float | None:
-        """As `Strongroom.feed_age`."""
-        heard = self._parts.heard
-        return None if heard is None else time.monotonic() - heard
+        return unsubscribe
 
     async def close(self) -> None:
         """End the feed and close all connections."""
@@ -105,9 +87,6 @@ class AsyncStrongroom:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-    def __repr__(self) -> str:
-        return f"<AsyncStrongroom {self._options.url}>"
 
     def _listen(self) -> None:
         if self._listener is None:

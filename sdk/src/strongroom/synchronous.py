@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from strongroom.changes import Change
+from strongroom.client import Client, Unsubscribe
 from strongroom.config import ResolvedConfig
 from strongroom.flows import Answer, Lost, Pause, Reply, Send, Step
 from strongroom.listening import Listener
-from strongroom.wiring import Id, Parts, Unsubscribe, Verify, canonical, put_reason, read_options
+from strongroom.wiring import Id, Parts, Verify, canonical, put_reason, read_options
 
 if TYPE_CHECKING:
     from strongroom.api import Api
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Strongroom:
+class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
     """A client of one Strongroom, for as long as the process likes: connections are reused."""
 
     def __init__(
@@ -48,9 +49,7 @@ class Strongroom:
         stale_for   seconds for which the last known config is handed out, as `stale`, though the service is silent
         verify      an ssl.SSLContext, where the service's certificate is not of a public authority
         """
-        self._options = read_options(url, token, cache, timeout, retries, max_age, stale_for, verify)
-        self._callbacks: list[Callable[[Change], None]] = []
-        self._reason: str | None = None
+        super().__init__(read_options(url, token, cache, timeout, retries, max_age, stale_for, verify))
         self._begin()
 
     def _begin(self) -> None:
@@ -90,25 +89,9 @@ class Strongroom:
 
         The first call is a reset: what happened before is not known.
         """
-        self._callbacks.append(callback)
+        unsubscribe = self._register(callback)
         self._listen()
-        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
-
-    @property
-    def reason(self) -> str | None:
-        """Why the next requests are made, as the service's audit log is to tell; None: it is not told."""
-        return self._reason
-
-    @reason.setter
-    def reason(self, reason: str | None) -> None:
-        self._reason = reason
-        put_reason(self._http.headers, reason)
-
-    @property
-    def feed_age(self) -> float | None:
-        """Seconds since the feed of changes was last heard of; None: not yet. It is heard of every two seconds."""
-        heard = self._parts.heard
-        return None if heard is None else time.monotonic() - heard
+        return unsubscribe
 
     def close(self) -> None:
         """End the feed and close all connections."""
@@ -124,9 +107,6 @@ class Strongroom:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        return f"<Strongroom {self._options.url}>"
 
     def _listen(self) -> None:
         if self._process != os.getpid():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -51,10 +51,11 @@ class Options:
             "verify": self.verify,
         }
 
-    @property
-    def stream_timeout(self) -> httpx.Timeout:
-        """The timeouts of the feed."""
-        return httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=SILENCE)
+    def ask_for_stream(self, http: httpx.Client | httpx.AsyncClient, body: bytes) -> httpx.Request:
+        """The request that opens the feed."""
+        headers = {"accept": "text/event-stream"}
+        timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=SILENCE)
+        return http.build_request("POST", self.url, content=body, headers=headers, timeout=timeout)
 
 
 def read_options(
@@ -111,6 +112,11 @@ class Waiting:
         return self._changes.popleft()
 
 
+def is_stream(response: httpx.Response) -> bool:
+    """Whether a feed was opened."""
+    return response.status_code == 200 and "event-stream" in response.headers.get("content-type", "")
+
+
 def canonical(organization_id: Id) -> str:
     """An organization's id as the service writes it."""
     return str(organization_id).lower()
@@ -123,6 +129,3 @@ def put_reason(headers: httpx.Headers, reason: str | None) -> None:
     if told:
         # As bytes: httpx would take a text for ASCII.
         headers.update([(b"Strongroom-Reason", told.encode(errors="replace"))])
-
-
-Unsubscribe = Callable[[], None]

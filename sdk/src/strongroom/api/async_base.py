@@ -1,7 +1,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .base_model import list_variables
+from strongroom.api.base_model import list_variables
 
 Run = Callable[[str, dict[str, Any], str | None], Awaitable[dict[str, Any]]]
 

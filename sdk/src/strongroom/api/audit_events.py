@@ -1,9 +1,9 @@
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class AuditEvents(BaseModel):
@@ -17,7 +17,7 @@ class AuditEventsAuditEvents(BaseModel):
 
 class AuditEventsAuditEventsPageInfo(BaseModel):
     has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
-    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
+    end_cursor: str | None = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class AuditEventsAuditEventsEdges(BaseModel):
@@ -28,15 +28,15 @@ class AuditEventsAuditEventsEdgesNode(BaseModel):
     id: str
     at: datetime
     actor: str
-    token_id: Optional[str] = Field(validation_alias="tokenId", serialization_alias="tokenId")
+    token_id: str | None = Field(validation_alias="tokenId", serialization_alias="tokenId")
     action: str
-    organization_id: Optional[str] = Field(validation_alias="organizationId", serialization_alias="organizationId")
-    integration_id: Optional[str] = Field(validation_alias="integrationId", serialization_alias="integrationId")
-    config_id: Optional[str] = Field(validation_alias="configId", serialization_alias="configId")
-    keys: Optional[list[str]]
-    detail: Optional[Any]
-    address: Optional[str]
-    reason: Optional[str]
+    organization_id: str | None = Field(validation_alias="organizationId", serialization_alias="organizationId")
+    integration_id: str | None = Field(validation_alias="integrationId", serialization_alias="integrationId")
+    config_id: str | None = Field(validation_alias="configId", serialization_alias="configId")
+    keys: list[str] | None
+    detail: Any | None
+    address: str | None
+    reason: str | None
     sequence: str
 
 

@@ -3,12 +3,14 @@ from typing import Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import BackfillKind, BackfillStatus
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import BackfillKind, BackfillStatus
 
 
 class BackfillProgress(BaseModel):
-    backfill_run: Optional["BackfillProgressBackfillRun"] = Field(validation_alias="backfillRun", serialization_alias="backfillRun")
+    backfill_run: Optional["BackfillProgressBackfillRun"] = Field(
+        validation_alias="backfillRun", serialization_alias="backfillRun"
+    )
 
 
 class BackfillProgressBackfillRun(BaseModel):
@@ -21,10 +23,10 @@ class BackfillProgressBackfillRun(BaseModel):
     changed: int
     skipped: int
     quarantined: int
-    rows_per_second: Optional[float] = Field(validation_alias="rowsPerSecond", serialization_alias="rowsPerSecond")
-    started_at: Optional[datetime] = Field(validation_alias="startedAt", serialization_alias="startedAt")
-    finished_at: Optional[datetime] = Field(validation_alias="finishedAt", serialization_alias="finishedAt")
-    error: Optional[str]
+    rows_per_second: float | None = Field(validation_alias="rowsPerSecond", serialization_alias="rowsPerSecond")
+    started_at: datetime | None = Field(validation_alias="startedAt", serialization_alias="startedAt")
+    finished_at: datetime | None = Field(validation_alias="finishedAt", serialization_alias="finishedAt")
+    error: str | None
 
 
 BackfillProgress.model_rebuild()

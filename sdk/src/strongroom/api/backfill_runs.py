@@ -1,14 +1,15 @@
 from datetime import datetime
-from typing import Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import BackfillKind, BackfillStatus
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import BackfillKind, BackfillStatus
 
 
 class BackfillRuns(BaseModel):
-    backfill_runs: "BackfillRunsBackfillRuns" = Field(validation_alias="backfillRuns", serialization_alias="backfillRuns")
+    backfill_runs: "BackfillRunsBackfillRuns" = Field(
+        validation_alias="backfillRuns", serialization_alias="backfillRuns"
+    )
 
 
 class BackfillRunsBackfillRuns(BaseModel):
@@ -19,7 +20,7 @@ class BackfillRunsBackfillRuns(BaseModel):
 
 class BackfillRunsBackfillRunsPageInfo(BaseModel):
     has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
-    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
+    end_cursor: str | None = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class BackfillRunsBackfillRunsEdges(BaseModel):
@@ -36,11 +37,11 @@ class BackfillRunsBackfillRunsEdgesNode(BaseModel):
     changed: int
     skipped: int
     quarantined: int
-    rows_per_second: Optional[float] = Field(validation_alias="rowsPerSecond", serialization_alias="rowsPerSecond")
-    started_at: Optional[datetime] = Field(validation_alias="startedAt", serialization_alias="startedAt")
-    finished_at: Optional[datetime] = Field(validation_alias="finishedAt", serialization_alias="finishedAt")
+    rows_per_second: float | None = Field(validation_alias="rowsPerSecond", serialization_alias="rowsPerSecond")
+    started_at: datetime | None = Field(validation_alias="startedAt", serialization_alias="startedAt")
+    finished_at: datetime | None = Field(validation_alias="finishedAt", serialization_alias="finishedAt")
     started_by: str = Field(validation_alias="startedBy", serialization_alias="startedBy")
-    error: Optional[str]
+    error: str | None
 
 
 BackfillRuns.model_rebuild()

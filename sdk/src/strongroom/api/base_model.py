@@ -1,10 +1,12 @@
 """What the generated models are: they keep values and tokens out of their reprs and out of errors."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel as PydanticBaseModel
 from pydantic import ConfigDict
+
+from strongroom.config import MASK
 
 MASKED = frozenset({"config", "decrypted_value", "default", "token", "value"})
 
@@ -36,7 +38,7 @@ class BaseModel(PydanticBaseModel):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
             is_value = name in MASKED and value is not None and not isinstance(value, PydanticBaseModel)
-            yield name, "[SECRET]" if is_value else value
+            yield name, MASK if is_value else value
 
 
 def list_variables(given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -47,4 +49,4 @@ def list_variables(given: Mapping[str, Any] | None) -> dict[str, Any]:
 def _show(value: Any) -> Any:
     if isinstance(value, PydanticBaseModel):
         return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return [_show(item) for item in value] if isinstance(value, list) else value
+    return [_show(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value

@@ -1,11 +1,13 @@
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import BackfillStatus
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import BackfillStatus
 
 
 class CancelBackfill(BaseModel):
-    cancel_backfill: "CancelBackfillCancelBackfill" = Field(validation_alias="cancelBackfill", serialization_alias="cancelBackfill")
+    cancel_backfill: "CancelBackfillCancelBackfill" = Field(
+        validation_alias="cancelBackfill", serialization_alias="cancelBackfill"
+    )
 
 
 class CancelBackfillCancelBackfill(BaseModel):

@@ -3,8 +3,8 @@ from typing import Any, Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigScope, ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigScope, ConfigType
 
 
 class ConfigList(BaseModel):
@@ -19,7 +19,7 @@ class ConfigListConfigs(BaseModel):
 
 class ConfigListConfigsPageInfo(BaseModel):
     has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
-    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
+    end_cursor: str | None = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class ConfigListConfigsEdges(BaseModel):
@@ -30,11 +30,11 @@ class ConfigListConfigsEdgesNode(BaseModel):
     id: str
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    value: Optional[Any]
+    value: Any | None
     scope: ConfigScope
     sealed: bool
     version: int
-    description: Optional[str]
+    description: str | None
     updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")
     updated_by: str = Field(validation_alias="updatedBy", serialization_alias="updatedBy")
     integration: Optional["ConfigListConfigsEdgesNodeIntegration"]

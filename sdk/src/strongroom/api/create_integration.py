@@ -1,9 +1,9 @@
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class CreateIntegration(BaseModel):
@@ -19,8 +19,8 @@ class CreateIntegrationCreateIntegration(BaseModel):
 class CreateIntegrationCreateIntegrationIntegration(BaseModel):
     id: str
     name: str
-    config_schema: list["CreateIntegrationCreateIntegrationIntegrationConfigSchema"] = (
-        Field(validation_alias="configSchema", serialization_alias="configSchema")
+    config_schema: list["CreateIntegrationCreateIntegrationIntegrationConfigSchema"] = Field(
+        validation_alias="configSchema", serialization_alias="configSchema"
     )
 
 
@@ -28,8 +28,8 @@ class CreateIntegrationCreateIntegrationIntegrationConfigSchema(BaseModel):
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     required: bool
-    default: Optional[Any]
-    options: Optional[list[str]]
+    default: Any | None
+    options: list[str] | None
 
 
 CreateIntegration.model_rebuild()

@@ -1,13 +1,15 @@
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class CreateMapping(BaseModel):
-    create_mapping: "CreateMappingCreateMapping" = Field(validation_alias="createMapping", serialization_alias="createMapping")
+    create_mapping: "CreateMappingCreateMapping" = Field(
+        validation_alias="createMapping", serialization_alias="createMapping"
+    )
 
 
 class CreateMappingCreateMapping(BaseModel):
@@ -25,7 +27,7 @@ class CreateMappingCreateMappingMappingOverrides(BaseModel):
     id: str
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    value: Optional[Any]
+    value: Any | None
     sealed: bool
 
 

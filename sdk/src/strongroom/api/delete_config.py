@@ -1,10 +1,12 @@
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class DeleteConfig(BaseModel):
-    delete_config: "DeleteConfigDeleteConfig" = Field(validation_alias="deleteConfig", serialization_alias="deleteConfig")
+    delete_config: "DeleteConfigDeleteConfig" = Field(
+        validation_alias="deleteConfig", serialization_alias="deleteConfig"
+    )
 
 
 class DeleteConfigDeleteConfig(BaseModel):

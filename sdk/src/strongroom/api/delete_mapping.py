@@ -1,10 +1,12 @@
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class DeleteMapping(BaseModel):
-    delete_mapping: "DeleteMappingDeleteMapping" = Field(validation_alias="deleteMapping", serialization_alias="deleteMapping")
+    delete_mapping: "DeleteMappingDeleteMapping" = Field(
+        validation_alias="deleteMapping", serialization_alias="deleteMapping"
+    )
 
 
 class DeleteMappingDeleteMapping(BaseModel):

@@ -3,8 +3,8 @@ from typing import Any, Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class History(BaseModel):
@@ -29,7 +29,7 @@ class HistoryConfigHistoryEdges(BaseModel):
 class HistoryConfigHistoryEdgesNode(BaseModel):
     version: int
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    value: Optional[Any]
+    value: Any | None
     changed_at: datetime = Field(validation_alias="changedAt", serialization_alias="changedAt")
     changed_by: str = Field(validation_alias="changedBy", serialization_alias="changedBy")
 

@@ -3,8 +3,8 @@ from typing import Any, Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class Integration(BaseModel):
@@ -14,7 +14,7 @@ class Integration(BaseModel):
 class IntegrationIntegration(BaseModel):
     id: str
     name: str
-    description: Optional[str]
+    description: str | None
     updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")
     config_schema: list["IntegrationIntegrationConfigSchema"] = Field(
         validation_alias="configSchema", serialization_alias="configSchema"
@@ -25,9 +25,9 @@ class IntegrationIntegrationConfigSchema(BaseModel):
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
     required: bool
-    default: Optional[Any]
-    options: Optional[list[str]]
-    description: Optional[str]
+    default: Any | None
+    options: list[str] | None
+    description: str | None
     position: int
 
 

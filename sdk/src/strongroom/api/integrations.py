@@ -1,9 +1,8 @@
 from datetime import datetime
-from typing import Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class Integrations(BaseModel):
@@ -18,7 +17,7 @@ class IntegrationsIntegrations(BaseModel):
 
 class IntegrationsIntegrationsPageInfo(BaseModel):
     has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
-    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
+    end_cursor: str | None = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class IntegrationsIntegrationsEdges(BaseModel):
@@ -28,7 +27,7 @@ class IntegrationsIntegrationsEdges(BaseModel):
 class IntegrationsIntegrationsEdgesNode(BaseModel):
     id: str
     name: str
-    description: Optional[str]
+    description: str | None
     updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")
 
 

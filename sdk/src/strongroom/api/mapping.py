@@ -3,8 +3,8 @@ from typing import Any, Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class Mapping(BaseModel):
@@ -14,7 +14,7 @@ class Mapping(BaseModel):
 class MappingMapping(BaseModel):
     id: str
     entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
-    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName")
+    entity_name: str | None = Field(validation_alias="entityName", serialization_alias="entityName")
     missing: list[str]
     integration: "MappingMappingIntegration"
     organization: Optional["MappingMappingOrganization"]
@@ -35,7 +35,7 @@ class MappingMappingOverrides(BaseModel):
     id: str
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    value: Optional[Any]
+    value: Any | None
     sealed: bool
     version: int
     updated_at: datetime = Field(validation_alias="updatedAt", serialization_alias="updatedAt")

@@ -2,7 +2,7 @@ from typing import Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class Mappings(BaseModel):
@@ -17,7 +17,7 @@ class MappingsMappings(BaseModel):
 
 class MappingsMappingsPageInfo(BaseModel):
     has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
-    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
+    end_cursor: str | None = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class MappingsMappingsEdges(BaseModel):
@@ -27,7 +27,7 @@ class MappingsMappingsEdges(BaseModel):
 class MappingsMappingsEdgesNode(BaseModel):
     id: str
     entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
-    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName")
+    entity_name: str | None = Field(validation_alias="entityName", serialization_alias="entityName")
     missing: list[str]
     integration: "MappingsMappingsEdgesNodeIntegration"
     organization: Optional["MappingsMappingsEdgesNodeOrganization"]

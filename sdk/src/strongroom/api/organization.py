@@ -1,6 +1,6 @@
 from typing import Optional
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class Organization(BaseModel):

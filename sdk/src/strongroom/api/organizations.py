@@ -1,8 +1,6 @@
-from typing import Optional
-
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class Organizations(BaseModel):
@@ -17,7 +15,7 @@ class OrganizationsOrganizations(BaseModel):
 
 class OrganizationsOrganizationsPageInfo(BaseModel):
     has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
-    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
+    end_cursor: str | None = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class OrganizationsOrganizationsEdges(BaseModel):

@@ -1,11 +1,13 @@
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import BackfillStatus
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import BackfillStatus
 
 
 class PauseBackfill(BaseModel):
-    pause_backfill: "PauseBackfillPauseBackfill" = Field(validation_alias="pauseBackfill", serialization_alias="pauseBackfill")
+    pause_backfill: "PauseBackfillPauseBackfill" = Field(
+        validation_alias="pauseBackfill", serialization_alias="pauseBackfill"
+    )
 
 
 class PauseBackfillPauseBackfill(BaseModel):

@@ -3,7 +3,7 @@ from typing import Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class Quarantine(BaseModel):

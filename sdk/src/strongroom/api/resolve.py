@@ -1,8 +1,8 @@
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class Resolve(BaseModel):
@@ -11,7 +11,7 @@ class Resolve(BaseModel):
 
 class ResolveResolve(BaseModel):
     entity_id: str = Field(validation_alias="entityId", serialization_alias="entityId")
-    entity_name: Optional[str] = Field(validation_alias="entityName", serialization_alias="entityName")
+    entity_name: str | None = Field(validation_alias="entityName", serialization_alias="entityName")
     config: Any
     missing: list[str]
 

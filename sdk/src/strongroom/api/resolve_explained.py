@@ -1,9 +1,9 @@
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType, ValueSource
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType, ValueSource
 
 
 class ResolveExplained(BaseModel):
@@ -33,7 +33,7 @@ class ResolveExplainedResolveOrganization(BaseModel):
 class ResolveExplainedResolveEntries(BaseModel):
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    value: Optional[Any]
+    value: Any | None
     source: ValueSource
 
 

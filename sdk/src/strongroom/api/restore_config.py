@@ -1,12 +1,14 @@
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class RestoreConfig(BaseModel):
-    restore_config: "RestoreConfigRestoreConfig" = Field(validation_alias="restoreConfig", serialization_alias="restoreConfig")
+    restore_config: "RestoreConfigRestoreConfig" = Field(
+        validation_alias="restoreConfig", serialization_alias="restoreConfig"
+    )
 
 
 class RestoreConfigRestoreConfig(BaseModel):
@@ -17,7 +19,7 @@ class RestoreConfigRestoreConfigConfig(BaseModel):
     id: str
     key: str
     version: int
-    value: Optional[Any]
+    value: Any | None
 
 
 RestoreConfig.model_rebuild()

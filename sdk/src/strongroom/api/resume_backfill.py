@@ -1,11 +1,13 @@
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import BackfillStatus
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import BackfillStatus
 
 
 class ResumeBackfill(BaseModel):
-    resume_backfill: "ResumeBackfillResumeBackfill" = Field(validation_alias="resumeBackfill", serialization_alias="resumeBackfill")
+    resume_backfill: "ResumeBackfillResumeBackfill" = Field(
+        validation_alias="resumeBackfill", serialization_alias="resumeBackfill"
+    )
 
 
 class ResumeBackfillResumeBackfill(BaseModel):

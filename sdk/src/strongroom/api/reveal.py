@@ -2,8 +2,8 @@ from typing import Any, Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class Reveal(BaseModel):
@@ -14,8 +14,8 @@ class RevealConfig(BaseModel):
     id: str
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    value: Optional[Any]
-    decrypted_value: Optional[Any] = Field(validation_alias="decryptedValue", serialization_alias="decryptedValue")
+    value: Any | None
+    decrypted_value: Any | None = Field(validation_alias="decryptedValue", serialization_alias="decryptedValue")
 
 
 Reveal.model_rebuild()

@@ -2,8 +2,8 @@ from typing import Any, Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class RevealList(BaseModel):
@@ -17,7 +17,7 @@ class RevealListConfigs(BaseModel):
 
 class RevealListConfigsPageInfo(BaseModel):
     has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
-    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
+    end_cursor: str | None = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class RevealListConfigsEdges(BaseModel):
@@ -28,8 +28,8 @@ class RevealListConfigsEdgesNode(BaseModel):
     id: str
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    decrypted_value: Optional[Any] = Field(validation_alias="decryptedValue", serialization_alias="decryptedValue")
-    description: Optional[str]
+    decrypted_value: Any | None = Field(validation_alias="decryptedValue", serialization_alias="decryptedValue")
+    description: str | None
     integration: Optional["RevealListConfigsEdgesNodeIntegration"]
     organization: Optional["RevealListConfigsEdgesNodeOrganization"]
 

@@ -1,6 +1,6 @@
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class RevokeToken(BaseModel):

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class RotateToken(BaseModel):
@@ -12,7 +12,9 @@ class RotateToken(BaseModel):
 class RotateTokenRotateToken(BaseModel):
     id: str
     token: str
-    previous_secret_until: datetime = Field(validation_alias="previousSecretUntil", serialization_alias="previousSecretUntil")
+    previous_secret_until: datetime = Field(
+        validation_alias="previousSecretUntil", serialization_alias="previousSecretUntil"
+    )
 
 
 RotateToken.model_rebuild()

@@ -1,9 +1,9 @@
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class SetIntegrationConfig(BaseModel):
@@ -25,7 +25,7 @@ class SetIntegrationConfigSetIntegrationConfigConfigs(BaseModel):
     id: str
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    value: Optional[Any]
+    value: Any | None
     sealed: bool
 
 

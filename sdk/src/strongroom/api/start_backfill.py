@@ -1,11 +1,13 @@
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import BackfillKind, BackfillStatus
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import BackfillKind, BackfillStatus
 
 
 class StartBackfill(BaseModel):
-    start_backfill: "StartBackfillStartBackfill" = Field(validation_alias="startBackfill", serialization_alias="startBackfill")
+    start_backfill: "StartBackfillStartBackfill" = Field(
+        validation_alias="startBackfill", serialization_alias="startBackfill"
+    )
 
 
 class StartBackfillStartBackfill(BaseModel):

@@ -1,9 +1,8 @@
 from datetime import datetime
-from typing import Optional
 
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class Tokens(BaseModel):
@@ -18,7 +17,7 @@ class TokensTokens(BaseModel):
 
 class TokensTokensPageInfo(BaseModel):
     has_next_page: bool = Field(validation_alias="hasNextPage", serialization_alias="hasNextPage")
-    end_cursor: Optional[str] = Field(validation_alias="endCursor", serialization_alias="endCursor")
+    end_cursor: str | None = Field(validation_alias="endCursor", serialization_alias="endCursor")
 
 
 class TokensTokensEdges(BaseModel):
@@ -29,14 +28,18 @@ class TokensTokensEdgesNode(BaseModel):
     id: str
     name: str
     permissions: list[str]
-    organization_ids: Optional[list[str]] = Field(validation_alias="organizationIds", serialization_alias="organizationIds")
-    integrations: Optional[list[str]]
-    expires_at: Optional[datetime] = Field(validation_alias="expiresAt", serialization_alias="expiresAt")
+    organization_ids: list[str] | None = Field(
+        validation_alias="organizationIds", serialization_alias="organizationIds"
+    )
+    integrations: list[str] | None
+    expires_at: datetime | None = Field(validation_alias="expiresAt", serialization_alias="expiresAt")
     created_at: datetime = Field(validation_alias="createdAt", serialization_alias="createdAt")
     created_by: str = Field(validation_alias="createdBy", serialization_alias="createdBy")
-    last_used_at: Optional[datetime] = Field(validation_alias="lastUsedAt", serialization_alias="lastUsedAt")
-    revoked_at: Optional[datetime] = Field(validation_alias="revokedAt", serialization_alias="revokedAt")
-    previous_secret_until: Optional[datetime] = Field(validation_alias="previousSecretUntil", serialization_alias="previousSecretUntil")
+    last_used_at: datetime | None = Field(validation_alias="lastUsedAt", serialization_alias="lastUsedAt")
+    revoked_at: datetime | None = Field(validation_alias="revokedAt", serialization_alias="revokedAt")
+    previous_secret_until: datetime | None = Field(
+        validation_alias="previousSecretUntil", serialization_alias="previousSecretUntil"
+    )
 
 
 Tokens.model_rebuild()

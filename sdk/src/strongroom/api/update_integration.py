@@ -1,7 +1,7 @@
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class UpdateIntegration(BaseModel):
@@ -20,8 +20,8 @@ class UpdateIntegrationUpdateIntegration(BaseModel):
 class UpdateIntegrationUpdateIntegrationIntegration(BaseModel):
     id: str
     name: str
-    config_schema: list["UpdateIntegrationUpdateIntegrationIntegrationConfigSchema"] = (
-        Field(validation_alias="configSchema", serialization_alias="configSchema")
+    config_schema: list["UpdateIntegrationUpdateIntegrationIntegrationConfigSchema"] = Field(
+        validation_alias="configSchema", serialization_alias="configSchema"
     )
 
 

@@ -1,13 +1,15 @@
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
-from .base_model import BaseModel
-from .enums import ConfigType
+from strongroom.api.base_model import BaseModel
+from strongroom.api.enums import ConfigType
 
 
 class UpdateMapping(BaseModel):
-    update_mapping: "UpdateMappingUpdateMapping" = Field(validation_alias="updateMapping", serialization_alias="updateMapping")
+    update_mapping: "UpdateMappingUpdateMapping" = Field(
+        validation_alias="updateMapping", serialization_alias="updateMapping"
+    )
 
 
 class UpdateMappingUpdateMapping(BaseModel):
@@ -25,7 +27,7 @@ class UpdateMappingUpdateMappingMappingOverrides(BaseModel):
     id: str
     key: str
     type_: ConfigType = Field(validation_alias="type", serialization_alias="type")
-    value: Optional[Any]
+    value: Any | None
     sealed: bool
 
 

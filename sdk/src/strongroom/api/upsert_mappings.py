@@ -1,10 +1,12 @@
 from pydantic import Field
 
-from .base_model import BaseModel
+from strongroom.api.base_model import BaseModel
 
 
 class UpsertMappings(BaseModel):
-    upsert_mappings: "UpsertMappingsUpsertMappings" = Field(validation_alias="upsertMappings", serialization_alias="upsertMappings")
+    upsert_mappings: "UpsertMappingsUpsertMappings" = Field(
+        validation_alias="upsertMappings", serialization_alias="upsertMappings"
+    )
 
 
 class UpsertMappingsUpsertMappings(BaseModel):

@@ -1,0 +1,1 @@
+"""What AsyncApi is made of, by domain."""

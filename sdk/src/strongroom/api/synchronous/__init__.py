@@ -1,0 +1,1 @@
+"""What Api is made of, by domain."""
