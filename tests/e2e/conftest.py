@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.launched import Demo, make_home
+from tests.e2e.launched import ROOT, Demo, make_home
 from tests.e2e.processes import StartApi, start_apis
 
-__all__ = ["Demo"]
+__all__ = ["ROOT", "Demo"]
 
 
 @pytest.fixture(scope="module")
