@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from bench.stage import Stage
 from db.access import Permission, Principal
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys

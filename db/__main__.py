@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from db import audit_command, keys_command
+from db import keys_command
+from db.audit import command as audit_command
 from db.dumps import forbid_dumps
 from db.errors import SettingsError, StrongroomError
 from db.launcher import Launcher, say

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import LargeBinary, Row, and_, bindparam, func, or_, select
 
 from db.access import Principal
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.errors import StrongroomError, Unauthenticated
 from db.models import Token
 from db.oidc import looks_like_jwt

@@ -10,7 +10,7 @@ from db.policy import admit
 
 
 class Selection:
-    """What one subscription wants to hear of, within what its caller may.
+    """What a subscription wants to hear of, within what its caller may. Equal ones may share it: `wanted` tells.
 
     An integration that ever had one of the names stays wanted, so that renaming and deleting it are heard of.
     """
@@ -18,6 +18,7 @@ class Selection:
     def __init__(
         self, principal: Principal, names: frozenset[str] | None, organization_ids: frozenset[uuid.UUID] | None
     ) -> None:
+        self.wanted: object = (names, organization_ids, principal.organization_ids, principal.integration_ids)
         self._principal = principal
         self._names = names
         self._organization_ids = organization_ids

@@ -9,13 +9,12 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, ColumnElement, Select, String, Uuid, bindparam, case, func, literal, or_, select
 
 from db import access
-from db.access import Limit, Principal
+from db.access import Limit, Principal, limited_to
 from db.config_orders import ORDERS, ConfigOrder
 from db.configs import select_configs
 from db.errors import NotFound
 from db.models import Config, Integration, Organization
 from db.models.base import CONFIG_TYPE
-from db.models.config import NOWHERE
 from db.pages import Page, count_rows, fetch_page
 from db.policy import admit
 from db.prepared import Shapes
@@ -86,7 +85,6 @@ def _select_listed(
 ) -> Select[*tuple[Any, ...]]:
     """The configs of a shape (`_shape`), seen by a caller with these limits."""
     of, at, has_text = given
-    caller = Principal(NOWHERE, "", frozenset(), organizations, integrations)
     conditions = list(_scope(scope, bindparam("organization", type_=Uuid) if of else None))
     if at:
         conditions.append(Config.integration_id == bindparam("integration", type_=Uuid))
@@ -96,7 +94,7 @@ def _select_listed(
         conditions.append(Config.integration_id.is_(None) if standalone else Config.integration_id.is_not(None))
     if has_text:
         conditions.append(Config.key.ilike(bindparam("text", type_=String), escape="\\"))
-    return select_configs(caller).where(*conditions)
+    return select_configs(limited_to(organizations, integrations)).where(*conditions)
 
 
 def _select_page(*shape: Any) -> Select[*tuple[Any, ...]]:
@@ -136,13 +134,13 @@ async def check_filter(
 
 
 def _select_organization(limits: Limit) -> Select[*tuple[Any, ...]]:
-    caller = Principal(NOWHERE, "", frozenset(), limits)
-    return select(Organization.id).where(Organization.id == bindparam("id"), access.organizations_of(caller))
+    gate = access.organizations_of(limited_to(limits))
+    return select(Organization.id).where(Organization.id == bindparam("id"), gate)
 
 
 def _select_integration(limits: Limit) -> Select[*tuple[Any, ...]]:
-    caller = Principal(NOWHERE, "", frozenset(), integration_ids=limits)
-    return select(Integration.id).where(Integration.id == bindparam("id"), access.integrations_of(caller))
+    gate = access.integrations_of(limited_to(integration_ids=limits))
+    return select(Integration.id).where(Integration.id == bindparam("id"), gate)
 
 
 _SEEN_ORGANIZATION: Final = Shapes(_select_organization)

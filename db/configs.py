@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, select
 from db import access, history
 from db.access import Principal
 from db.arrays import among
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.errors import Conflict, NotFound, Undecryptable, refuse
 from db.fields import Field, check_value, fields_of
 from db.history import PastValue, history_at, open_past, seal_past, select_history

@@ -6,20 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Select,
-    String,
-    TableValuedAlias,
-    Uuid,
-    func,
-    insert,
-    select,
-    text,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Select, func, insert, select, text, update
 
 from db.arrays import among, rows_of
 from db.crypto.data_keys import Scope
@@ -28,7 +15,6 @@ from db.crypto.sealing import DataKey, Place, Purpose
 from db.errors import SealError
 from db.models import ConfigVersion
 from db.models.config import NOWHERE
-from db.pages import Order, Page
 from db.sessions import ReadSession
 from db.stored import StoredConfig, Value, judge, unwrap, wrap
 from db.values import JSON, MASK, ConfigType
@@ -41,8 +27,6 @@ EMPTY: Final = "was empty"
 MAPPING_DELETED: Final = "mapping deleted"
 LEFT_OVER: Final = "left over from an earlier mapping"
 FIELD_DROPPED: Final = "field dropped from the schema"
-
-ORDER = Order("history", (ConfigVersion.version,), (int,), descending=True)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -107,57 +91,6 @@ def history_of_keys(organization_id: uuid.UUID | None, keys: Collection[str]) ->
     )
 
 
-async def histories(
-    session: ReadSession, places: Sequence[StoredConfig], first: int, after: str | None
-) -> dict[uuid.UUID, Page[PastValue]]:
-    """The first page of many configs' histories, newest first, by config id, in one statement."""
-    limit = ORDER.apply(select_history(), first, after)
-    spots = _spots(places)
-    entry = limit.where(*_same_place(spots)).lateral("entry")
-    found: dict[uuid.UUID, list[Row[Any]]] = {row.id: [] for row in places}
-    for row in await session.rows(select(spots.c.config_id, entry).join(entry, true())):
-        found[row.config_id].append(row)
-    return {row.id: _page(found[row.id], first, after) for row in places}
-
-
-async def history_lengths(session: ReadSession, places: Sequence[StoredConfig]) -> dict[uuid.UUID, int]:
-    """How many earlier values each of these configs has, by config id, in one statement."""
-    spots = _spots(places)
-    length = select(func.count().label("length")).where(*_same_place(spots)).lateral("counted")
-    statement = select(spots.c.config_id, length.c.length).join(length, true())
-    return {row.config_id: row.length for row in await session.rows(statement)}
-
-
-def _page(rows: Sequence[Row[Any]], first: int, after: str | None) -> Page[PastValue]:
-    shown = rows[:first]
-    return Page(
-        items=[PastValue(*tuple(row)[1:]) for row in shown],
-        cursors=[ORDER.cursor(row.version) for row in shown],
-        has_next=len(rows) > first,
-        has_previous=after is not None,
-    )
-
-
-def _spots(places: Sequence[StoredConfig]) -> TableValuedAlias:
-    return rows_of(
-        "spots",
-        {
-            "config_id": (Uuid(), [row.id for row in places]),
-            "integration_id": (Uuid(), [row.integration_id or NOWHERE for row in places]),
-            "organization_id": (Uuid(), [row.organization_id or NOWHERE for row in places]),
-            "key": (String(), [row.key for row in places]),
-        },
-    )
-
-
-def _same_place(spots: TableValuedAlias) -> Sequence[ColumnElement[bool]]:
-    return (
-        func.coalesce(ConfigVersion.integration_id, NOWHERE) == spots.c.integration_id,
-        func.coalesce(ConfigVersion.organization_id, NOWHERE) == spots.c.organization_id,
-        ConfigVersion.key == spots.c.key,
-    )
-
-
 async def keep(transaction: Transaction, rows: Sequence[StoredConfig], reason: str, *, returns: bool = False) -> None:
     """Append what these rows hold to the history; the caller overwrites or deletes them afterwards."""
     if not rows:
@@ -196,19 +129,25 @@ async def forget_returning(
 async def seal_past(transaction: Transaction, *where: ColumnElement[bool]) -> None:
     """Seal what is in the clear among these earlier values: what they are of is a secret from now on."""
     statement = select_history().where(ConfigVersion.sealed.is_(None), *where)
-    found = [PastValue(*row) for row in await transaction.session.rows(statement)]
-    sealers = await transaction.sealers(past.organization_id for past in found)
-    if found:
-        await transaction.session.execute(_SEAL, [_sealed(past, sealers[past.organization_id]) for past in found])
+    await seal_entries(transaction, [PastValue(*row) for row in await transaction.session.rows(statement)])
 
 
-def _sealed(past: PastValue, sealer: DataKey) -> dict[str, Any]:
-    place = history_place(past.organization_id, past.integration_id, past.key)
-    return {
-        "entry_id": past.id,
-        "data_key": sealer.id,
-        "bytes": sealer.seal(place, unwrap(past.value)),
+async def seal_entries(transaction: Transaction, entries: Sequence[PastValue]) -> None:
+    """Seal entries that are in the clear, in one statement however many they are."""
+    if not entries:
+        return
+    sealers = await transaction.sealers(entry.organization_id for entry in entries)
+    owned = [(entry, sealers[entry.organization_id]) for entry in entries]
+    parameters = {
+        "ids": [entry.id for entry in entries],
+        "sealed": [sealer.seal(_place(entry), unwrap(entry.value)) for entry, sealer in owned],
+        "data_key_ids": [sealer.id for _, sealer in owned],
     }
+    await transaction.session.execute(_SEAL, parameters)
+
+
+def _place(entry: PastValue) -> Place:
+    return history_place(entry.organization_id, entry.integration_id, entry.key)
 
 
 async def open_past(session: ReadSession, vault: Vault, entries: Sequence[PastValue]) -> dict[uuid.UUID, Opened | Shut]:
@@ -224,7 +163,7 @@ def _open_entry(vault: Vault, entry: PastValue, keys: Mapping[uuid.UUID, DataKey
     if key is None:
         return Shut()
     try:
-        value = key.open(history_place(entry.organization_id, entry.integration_id, entry.key), entry.sealed)
+        value = key.open(_place(entry), entry.sealed)
     except SealError:
         return _open_as_config(entry, key) if entry.undecided else Shut()
     return _decide_again(vault, value) if entry.undecided else Opened(value)
@@ -294,7 +233,9 @@ def _kept_value(transaction: Transaction, row: StoredConfig) -> JSON:
 
 
 _SEAL: Final = text("""
-UPDATE config_history
-SET value = NULL, sealed = :bytes, data_key_id = :data_key, config_type = 'secret'
-WHERE id = :entry_id
+UPDATE config_history AS h
+SET value = NULL, config_type = 'secret', sealed = u.sealed, data_key_id = u.data_key_id
+FROM unnest(CAST(:ids AS uuid[]), CAST(:sealed AS bytea[]), CAST(:data_key_ids AS uuid[]))
+    AS u (id, sealed, data_key_id)
+WHERE h.id = u.id
 """)

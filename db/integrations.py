@@ -10,13 +10,12 @@ from sqlalchemy import ARRAY, Executable, Row, Select, Uuid, any_, bindparam, fu
 from sqlalchemy.exc import IntegrityError
 
 from db import access, history
-from db.access import Limit, Principal
-from db.deeds import Deed
+from db.access import Limit, Principal, limited_to
+from db.audit.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_fields, check_values, fields_of
 from db.limits import DESCRIPTION_LIMIT, Problems, value_map, version_map
 from db.models import ConfigField, Integration
-from db.models.config import NOWHERE
 from db.pages import Order, Page, read_page
 from db.policy import admit, admit_to
 from db.prepared import Shapes
@@ -75,7 +74,7 @@ async def integrations_by_id(
 
 
 def _select_by_id(integrations: Limit) -> Select[*tuple[Any, ...]]:
-    caller = Principal(NOWHERE, "", frozenset(), integration_ids=integrations)
+    caller = limited_to(integration_ids=integrations)
     return select_integrations(caller).where(Integration.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 

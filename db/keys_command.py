@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from db.at_hand import open_database
 from db.errors import SettingsError
+from db.opening import open_database
 from db.root_keys import RootKey, ShutKey, count_wrapped, find_shut
 from db.settings import Settings
 from db.start import read_keyring

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import text
 
 from db import history
-from db.deeds import Deed, tell_ids
+from db.audit.deeds import Deed, tell_ids
 from db.fields import Field, check_values, fields_of
 from db.integrations import entries_of, lock_integration
 from db.limits import MAPPINGS_LIMIT, Problems, value_map

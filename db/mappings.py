@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from db import access, history
 from db.access import Principal
 from db.arrays import among
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.fields import Field, check_values, fields_of
 from db.integrations import entries_of, lock_integration

@@ -9,8 +9,8 @@ from sqlalchemy import ARRAY, Row, Select, Uuid, any_, bindparam, delete, func, 
 from sqlalchemy.dialects.postgresql import insert
 
 from db import access
-from db.access import Limit, Principal
-from db.deeds import Deed
+from db.access import Limit, Principal, limited_to
+from db.audit.deeds import Deed
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Token
@@ -55,7 +55,7 @@ async def organizations_by_id(
 
 
 def _select_by_id(organizations: Limit) -> Select[*tuple[Any, ...]]:
-    caller = Principal(NOWHERE, "", frozenset(), organizations)
+    caller = limited_to(organizations)
     return select_organizations(caller).where(Organization.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 

@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from db.audit.deeds import Deed
 from db.configs import configs_by_id
-from db.deeds import Deed
 from db.errors import BadInput, Forbidden, NotFound, Problem, StrongroomError, Undecryptable
 from db.policy import admit, admit_to
 from db.stored import StoredConfig

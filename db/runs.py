@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import exists, func, insert, select, text, update
 
 from db.arrays import among
-from db.deeds import Deed, tell_ids
+from db.audit.deeds import Deed, tell_ids
 from db.errors import Conflict, NotFound
 from db.limits import Problems
 from db.models import (
@@ -38,6 +38,7 @@ __all__ = [
     "list_quarantine",
     "list_runs",
     "pause_backfill",
+    "read_run",
     "resume_backfill",
     "start_backfill",
 ]
@@ -49,6 +50,7 @@ ORGANIZATION_LIMIT: Final = 1_000
 STALE_SECONDS: Final = 3
 """A slice whose worker was not heard of for so long belongs to nobody, unless that worker holds its lock."""
 
+_STALE: Final = text(f"interval '{STALE_SECONDS} seconds'")
 _START_LOCK: Final = 0x57_42_46_53
 """The advisory lock under which a run is started."""
 
@@ -161,7 +163,7 @@ async def finish_cancelling(transaction: Transaction, id: uuid.UUID) -> None:
         BackfillSlice.run_id == id,
         ~BackfillSlice.done,
         BackfillSlice.claimed_by.is_not(None),
-        BackfillSlice.heartbeat_at > func.clock_timestamp() - text(f"interval '{STALE_SECONDS} seconds'"),
+        BackfillSlice.heartbeat_at.between(func.clock_timestamp() - _STALE, func.clock_timestamp() + _STALE),
     )
     statement = (
         update(BackfillRun)

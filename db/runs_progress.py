@@ -78,9 +78,9 @@ async def list_runs(session: ReadSession, principal: Principal, first: int, afte
 
 
 async def list_quarantine(
-    session: ReadSession, principal: Principal, first: int, after: str | None
+    session: ReadSession, principal: Principal, first: int, after: str | None, *, run_id: uuid.UUID | None = None
 ) -> Page[QuarantinedRow]:
-    """One page of the quarantined rows that a caller sees, longest there first."""
+    """One page of the quarantined rows that a caller sees, longest there first; of one run, if it is given."""
     admit(principal, "Query.quarantine")
     statement = (
         select(
@@ -92,6 +92,8 @@ async def list_quarantine(
         .join(Config, Config.id == QuarantinedConfig.config_id)
         .where(access.configs_of(principal))
     )
+    if run_id is not None:
+        statement = statement.where(QuarantinedConfig.run_id == run_id)
     return await read_page(session, statement, QUARANTINE_ORDER, first, after, lambda row: QuarantinedRow(*row))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, update
 
 from db import history
 from db.arrays import among
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.fields import Field, fields_of
 from db.history import PastValue, open_past, select_history
 from db.limits import Problems

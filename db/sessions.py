@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar, cast
@@ -21,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from db.pool import Pool
 from db.prepared import Prepared
 from db.settings import sqlalchemy_url
-from db.values import dump
+from db.values import dump, parse
 
 _RETRIED: Final = frozenset({"40P01", "40001"})
 """Deadlock detected, serialization failure: the transaction did nothing and may run again."""
@@ -41,12 +42,12 @@ logging.getLogger("sqlalchemy.engine.Engine.strongroom").addFilter(lambda record
 T = TypeVar("T")
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
+Touched = tuple[uuid.UUID | None, uuid.UUID | None]
+"""What a write touched: an integration, an organization, or the one for the other; None is any."""
 
-class ReadSession:
+
+class ReadSession(ABC):
     """Statements that change nothing."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection: AsyncConnection | None = connection
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
         """All rows of a statement."""
@@ -60,15 +61,8 @@ class ReadSession:
         """The first column of the first row, or None."""
         return (await self._run(statement, parameters)).scalar()
 
-    async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        return await self.connection.execute(statement, parameters)
-
-    @property
-    def connection(self) -> AsyncConnection:
-        """What the statements run on."""
-        if self._connection is None:
-            raise AssertionError("there is no connection yet")
-        return self._connection
+    @abstractmethod
+    async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]: ...
 
 
 class QuickSession(ReadSession):
@@ -93,35 +87,43 @@ class QuickSession(ReadSession):
     async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
         if self._connection is None:
             self._connection = await self._reader.connect()
-        return await super()._run(statement, parameters)
+        return await self._connection.execute(statement, parameters)
 
 
-class SteadySession(ReadSession):
+class _ConnectedSession(ReadSession):
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def _run(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
+        return await self._connection.execute(statement, parameters)
+
+
+class SteadySession(_ConnectedSession):
     """Statements that change nothing and all see the same moment."""
 
     async def stream(self, statement: Executable, parameters: Parameters | None = None) -> AsyncGenerator[Row[Any]]:
         """The rows of a statement one after the other: never are many of them in memory."""
         options = {"yield_per": _STREAMED}
-        async with self.connection.stream(statement, parameters, execution_options=options) as result:
+        async with self._connection.stream(statement, parameters, execution_options=options) as result:
             # In batches: SQLAlchemy makes a greenlet for each step, which costs more than the row.
             async for rows in result.partitions():
                 for row in rows:
                     yield row
 
 
-class WriteSession(ReadSession):
+class WriteSession(_ConnectedSession):
     """One transaction. It commits when the work that it was opened for returns."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(connection)
         self.last: dict[Callable[[WriteSession, list[Any]], Awaitable[None]], list[Any]] = {}
         self.after: list[Callable[[], None]] = []
-        self.touched: set[tuple[uuid.UUID | None, uuid.UUID | None]] = set()
+        self.touched: set[Touched] = set()
         """The integrations and organizations whose deeds are on record in this transaction."""
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Run a statement; the number of rows that it touched."""
-        return (await self.connection.execute(statement, parameters)).rowcount
+        return (await self._connection.execute(statement, parameters)).rowcount
 
     async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
         """All rows of a statement as asyncpg takes and gives them, for many rows at once: enums as text, JSON decoded,
@@ -139,9 +141,9 @@ class WriteSession(ReadSession):
         return int(status.rpartition(" ")[2])
 
     async def _driver(self) -> Any:
-        driver: Any = (await self.connection.get_raw_connection()).driver_connection
+        driver: Any = (await self._connection.get_raw_connection()).driver_connection
         if not driver.is_in_transaction():
-            await self.connection.execute(_BEGIN)
+            await self._connection.execute(_BEGIN)
         return driver
 
     def at_last(self, work: Callable[["WriteSession", list[T]], Awaitable[None]], *items: T) -> None:
@@ -166,6 +168,7 @@ class Database:
             hide_parameters=True,
             logging_name="strongroom",
             json_serializer=dump,
+            json_deserializer=parse,
             connect_args={"timeout": 5},
         )
         self._url = database_url
@@ -236,9 +239,3 @@ def sqlstate(error: DBAPIError | asyncpg.PostgresError) -> str | None:
     if isinstance(error, asyncpg.PostgresError):
         return error.sqlstate
     return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-
-
-def constraint(error: DBAPIError) -> str | None:
-    """The name of the constraint that an error names, or None."""
-    cause = getattr(error.orig, "__cause__", None)
-    return getattr(cause, "constraint_name", None)

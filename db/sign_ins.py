@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import bindparam
 
 from db.access import Principal
-from db.audit import AuditBuffer
+from db.audit.buffer import AuditBuffer
+from db.audit.chain import AuditLog
+from db.audit.deeds import NOWHERE, Deed, Origin
 from db.background import Background
-from db.chain import AuditLog
-from db.deeds import NOWHERE, Deed, Origin
 from db.models import Token
 from db.sessions import Database
 from db.throttle import UNKNOWN, Buckets, network_of

@@ -4,7 +4,6 @@ The schema's default, then the integration's default, then the organization's ov
 fitness or opening is judged: there is no falling back, and a shadowed value is never opened.
 """
 
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from db.integrations import IntegrationRow
 from db.organizations import OrganizationRow
 from db.pool import Pool
 from db.stored import Judgement, Misfit, Sealed, StoredConfig, Value, unwrap, winner
-from db.values import JSON, ConfigType
+from db.values import DECODER, JSON, ConfigType
 from db.vault import Vault, config_place
 
 
@@ -221,7 +220,7 @@ def _read_json(text: str) -> JSON:
     return value
 
 
-_scan: Final = cast("Any", json.JSONDecoder()).scan_once
+_scan: Final = cast("Any", DECODER).scan_once
 _TYPES: Final = {config_type.value: config_type for config_type in ConfigType}
 _NIL: Final = uuid.UUID(int=0)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
+from db.sessions import Touched
 from db.snapshot import Snapshot
 
 FRESH_SECONDS: Final = 1.0
@@ -23,8 +24,6 @@ WEIGHT_LIMIT: Final = 48 * 1024 * 1024
 """Bytes that the snapshots may take, about."""
 
 Key = tuple[str, uuid.UUID]
-Change = tuple[uuid.UUID | None, uuid.UUID | None]
-"""What changed: an integration, an organization, or the one for the other; None is any."""
 
 
 class Snapshots:
@@ -108,7 +107,7 @@ class Fill:
 
     def __init__(self, key: Key) -> None:
         self.key = key
-        self.changes: list[Change] = []
+        self.changes: list[Touched] = []
         self.snapshot: Snapshot | None = None
 
     def keep(self, snapshot: Snapshot | None) -> None:

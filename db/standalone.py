@@ -3,8 +3,8 @@
 import uuid
 from collections.abc import Mapping, Sequence
 
+from db.audit.deeds import Deed
 from db.configs import StandaloneWrite, check_write, lock_organization
-from db.deeds import Deed
 from db.history import history_of_keys, seal_past
 from db.limits import KEYS_LIMIT, Problems
 from db.policy import admit, admit_to

@@ -9,10 +9,9 @@ from typing import Final
 from sqlalchemy import func, select, text
 
 from db.access import Permission, Principal
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
-from db.crypto.legacy import LegacyKeys
 from db.errors import SettingsError
 from db.models import AuditKey, DataKey
 from db.root_keys import check_keyring
@@ -45,7 +44,7 @@ async def prepare(settings: Settings, database_url: str, tell: Callable[[str], N
     try:
         async with database.read() as session:
             keyring = await open_keyring(settings, session, create=True)
-        vault = make_vault(settings, keyring)
+        vault = _make_vault(settings, keyring)
         await database.write(lambda session: _ensure_admin(settings, session, vault, tell))
     finally:
         await database.close()
@@ -68,15 +67,14 @@ def read_keyring(settings: Settings) -> RootKeyring | None:
     return RootKeyring.load(path) if path.exists() else None
 
 
-def make_vault(settings: Settings, keyring: RootKeyring) -> Vault:
-    """The vault of these settings."""
-    legacy_keys = LegacyKeys.from_settings(
-        settings.legacy_fernet_keys,
-        settings.legacy_secret_key,
-        settings.legacy_secret_key_salt,
-        settings.legacy_secret_key_info,
-    )
-    return Vault(DataKeys(keyring), legacy_keys, AuditLog(keyring))
+async def open_vault(settings: Settings, database: Database) -> Vault:
+    """The vault of these settings. Raises SettingsError where its keyring does not open what the database holds."""
+    async with database.read() as session:
+        return _make_vault(settings, await open_keyring(settings, session))
+
+
+def _make_vault(settings: Settings, keyring: RootKeyring) -> Vault:
+    return Vault(DataKeys(keyring), settings.legacy_keys(), AuditLog(keyring))
 
 
 async def set_admin_token(settings: Settings, database: Database, vault: Vault) -> None:

@@ -4,7 +4,6 @@ The effective type is the integration's schema type, whatever the row says; a ro
 schema field is a secret too, and what is sealed stays one until it is opened by somebody who may.
 """
 
-import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from sqlalchemy.orm import aliased
 
 from db.crypto.legacy import LegacyKeys, Undecidable
 from db.models import Config, ConfigField
-from db.values import JSON, MASK, ConfigType, Unfit, coerce, is_empty
+from db.values import JSON, MASK, ConfigType, Unfit, coerce, is_empty, is_exact, parse
+
+INEXACT: Final = "holds a number of more digits than can be sealed without losing any"
 
 
 @dataclass(slots=True, repr=False)
@@ -154,6 +155,11 @@ def wrap(value: JSON) -> dict[str, JSON]:
     return {"value": value}
 
 
+def rewrap(before: JSON, value: JSON) -> dict[str, JSON]:
+    """The value in the place of the one before, beside whatever else older software kept there."""
+    return {**before, "value": value} if isinstance(before, dict) and "value" in before else wrap(value)
+
+
 SchemaField = aliased(ConfigField)
 
 
@@ -192,7 +198,7 @@ def stored_record(record: Any) -> StoredConfig:
     """A row of `select_stored` as asyncpg gives it."""
     given: list[Any] = list(record)
     given[4] = _TYPES[given[4]]
-    given[5] = None if given[5] is None else json.loads(given[5])
+    given[5] = None if given[5] is None else parse(given[5])
     given[16] = None if given[16] is None else _TYPES[given[16]]
     return StoredConfig(*given)
 
@@ -209,6 +215,8 @@ _TYPES: Final = {kind.value: kind for kind in ConfigType}
 
 
 def _judge_secret(raw: JSON, legacy_keys: LegacyKeys) -> Judgement:
+    if not is_exact(raw):
+        return Undecided(INEXACT)
     read = legacy_keys.read(raw)
     if isinstance(read, Undecidable):
         return Undecided(read.reason)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from db import access
 from db.access import EVERYTHING, Limit, Permission, Principal
 from db.arrays import among
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.errors import Conflict, Forbidden, NotFound, refuse
 from db.limits import Problems
 from db.models import Integration, Organization, Token

@@ -78,9 +78,15 @@ async def _try(engine: AsyncEngine, revision: str) -> bool:
                 await connection.run_sync(_upgrade, revision)
     except DBAPIError as error:
         if sqlstate(error) not in _IN_USE:
-            raise
+            raise SettingsError(f"PostgreSQL refuses the migration, and nothing was changed: {_told(error)}") from None
         return False
     return True
+
+
+def _told(error: DBAPIError) -> str:
+    """What PostgreSQL says first: names, and never a value; those come with the details."""
+    message = getattr(getattr(error.orig, "__cause__", None), "message", None)
+    return f"{message or type(error).__name__} ({sqlstate(error)})"
 
 
 async def _take_tables(connection: AsyncConnection) -> None:

@@ -5,8 +5,10 @@ it never guesses: text becomes a number, a truth value or a structure only where
 """
 
 import json
+import math
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NoReturn, TypeAlias
 
@@ -20,6 +22,10 @@ VALUE_LIMIT: Final = 64 * 1024
 """Bytes of one value's JSON text."""
 
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_DIGITS: Final = 4_000
+"""Digits of an integer that Python turns into one, and into text again, by itself."""
+
+_FLOAT_DIGITS: Final = 15
 _INT64 = range(-(2**63), 2**63)
 _TRUTH = {"true": True, "True": True, "false": False, "False": False}
 
@@ -36,6 +42,30 @@ class ConfigType(StrEnum):
 
 class Unfit(ValueError):
     """A value does not fit its type. The message tells the type and never the value."""
+
+
+class Inexact(float):
+    """A number in the database with more digits than a float keeps: the nearest one that does."""
+
+
+class Numeral(str):
+    """A number in the database beyond what Python reads: its digits."""
+
+    __slots__ = ()
+
+
+def parse(text: str) -> JSON:
+    """What a jsonb column holds, whatever its numbers are; `is_exact` tells whether that lost any digits."""
+    return DECODER.decode(text)
+
+
+def is_exact(value: JSON) -> bool:
+    """Whether a value that was read from the database is what it holds, to the last digit of its numbers."""
+    if isinstance(value, list):
+        return all(map(is_exact, value))
+    if isinstance(value, dict):
+        return all(map(is_exact, value.values()))
+    return not isinstance(value, Inexact | Numeral)
 
 
 def is_empty(value: JSON) -> bool:
@@ -72,15 +102,30 @@ def dump(value: JSON) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
+def _parse_int(digits: str) -> JSON:
+    return int(digits) if len(digits) <= _DIGITS else Numeral(digits)
+
+
+def _parse_float(digits: str) -> JSON:
+    value = float(digits)
+    if not math.isfinite(value):
+        return Numeral(digits)
+    # A float keeps any fifteen digits; those of more than that are looked at.
+    return value if len(digits) <= _FLOAT_DIGITS or Decimal(repr(value)) == Decimal(digits) else Inexact(value)
+
+
+DECODER: Final = json.JSONDecoder(parse_int=_parse_int, parse_float=_parse_float)
+
+
 def _text(value: JSON) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Numeral):
         return value
     raise Unfit("must be text")
 
 
 def _whole_number(value: JSON) -> int:
     if (isinstance(value, str) and _WHOLE.fullmatch(value) and value != "-0") or (
-        isinstance(value, float) and value.is_integer()
+        isinstance(value, float) and value.is_integer() and not isinstance(value, Inexact)
     ):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value in _INT64:

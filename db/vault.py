@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.access import Principal
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
+from db.audit.deeds import NOWHERE, Deed, Origin
 from db.crypto.data_keys import DataKeys, Scope
 from db.crypto.legacy import LegacyKeys
 from db.crypto.sealing import DataKey, Place, Purpose
-from db.deeds import NOWHERE, Deed, Origin
 from db.errors import SealError
 from db.sessions import ReadSession, WriteSession
 from db.stored import Absent, Sealed, StoredConfig, Value, judge

@@ -52,7 +52,16 @@ async def lock(
     organization_ids: Collection[uuid.UUID | None],
     keys: Collection[str] | None = None,
 ) -> dict[Spot, StoredConfig]:
-    """The rows of these organizations and keys (None: all keys), locked in the common order."""
+    """The rows of these organizations and keys (None: all keys), locked in the common order.
+
+    What belongs to no mapping is written in turn where it is several keys: whoever finds one that is not there yet
+    inserts it later than it locks the others, and two of them would wait for each other. A mapping's overrides have
+    their turn by its row, and whoever writes one key waits with nothing that others want.
+    """
+    is_mapped = integration_id is not None and None not in organization_ids
+    if not is_mapped and (keys is None or len(keys) > 1):
+        owners = sorted(f"configs of {integration_id} {organization_id}" for organization_id in organization_ids)
+        await transaction.session.execute(_TURN, {"owners": owners})
     ids = [organization_id for organization_id in organization_ids if organization_id is not None]
     in_scope = among(Config.organization_id, ids)
     if None in organization_ids:
@@ -211,6 +220,10 @@ _UNNEST = """
     ) AS u (id, organization_id, integration_id, key, value, sealed, data_key_id, config_type, field_id,
             description, keeps_description)
 """
+
+_TURN: Final = text("""
+SELECT pg_advisory_xact_lock(hashtextextended(o.name, 0)) FROM unnest(CAST(:owners AS text[])) AS o (name)
+""")
 
 _INSERT: Final = text(
     f"""

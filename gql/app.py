@@ -16,9 +16,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from db.audit import AuditBuffer
+from db.audit.buffer import AuditBuffer
 from db.authenticator import Authenticator, open_authenticator
-from db.changes import ChangeFeed
+from db.change_feed import ChangeFeed
 from db.code_flow import CodeFlow
 from db.pool import Pool
 from db.queue import Queue
@@ -26,20 +26,20 @@ from db.resolving import Resolver
 from db.sessions import Database
 from db.settings import Network, Settings
 from db.snapshots import Snapshots
-from db.start import make_vault, open_keyring, set_admin_token
+from db.start import open_vault, set_admin_token
 from db.upgrade import is_current
 from db.vault import Vault
-from gql.asked import Asked
 from gql.change_stream import ChangeStream
 from gql.console import CONSOLE, list_console_routes, trust_console
 from gql.console_sign_in import list_sign_in_routes
 from gql.context import Service, open_context
-from gql.direct import PATH, Direct
+from gql.cors import Origins, list_middleware
+from gql.direct.asked import Asked
+from gql.direct.endpoint import PATH, Direct
 from gql.http import GraphQLEndpoint
 from gql.introspection import allow_introspection
 from gql.manifests import read_trust
-from gql.origins import Origins, list_middleware
-from gql.replies import Guard, answer_http_exception
+from gql.replies import LastResort, answer_http_exception
 from gql.schema import schema
 from gql.sockets import SocketEndpoint
 from gql.trusted import Trust
@@ -52,9 +52,7 @@ async def open_service(settings: Settings, database_url: str, redis_url: str) ->
     """The parts of the API, until the block ends. Raises SettingsError when the keyring does not fit."""
     database = Database(database_url)
     try:
-        async with database.read() as session:
-            keyring = await open_keyring(settings, session)
-        vault = make_vault(settings, keyring)
+        vault = await open_vault(settings, database)
         await set_admin_token(settings, database, vault)
         async with (
             open_authenticator(settings, database, vault.audit) as authenticator,
@@ -145,7 +143,7 @@ def make_app(service: Service, settings: Settings | None = None) -> ASGIApp:
             *list_sign_in_routes(service, flow),
             *list_console_routes(CONSOLE),
         ],
-        middleware=[Middleware(Guard), *list_middleware(origins)],
+        middleware=[Middleware(LastResort), *list_middleware(origins)],
         exception_handlers={HTTPException: answer_http_exception},
     )
     return Direct(app, service, asked)

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import strawberry
 
-from db import events as rules
+from db.audit import events as rules
 from db.limits import identifier
 from gql.arguments import After, First, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
+from gql.ids import show_id
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
 from gql.scalars import JSON
@@ -74,14 +75,14 @@ def show_event(recorded: rules.RecordedEvent) -> AuditEvent:
     """An event as callers see it."""
     event = recorded.event
     return AuditEvent(
-        id=strawberry.ID(str(event.id)),
+        id=show_id(event.id),
         at=event.at,
         actor=event.actor,
-        token_id=_show_id(event.token_id),
+        token_id=show_id(event.token_id),
         action=event.action,
-        organization_id=_show_id(event.organization_id),
-        integration_id=_show_id(event.integration_id),
-        config_id=_show_id(event.config_id),
+        organization_id=show_id(event.organization_id),
+        integration_id=show_id(event.integration_id),
+        config_id=show_id(event.config_id),
         keys=event.keys,
         detail=event.detail,
         address=event.address,
@@ -134,7 +135,3 @@ class AuditQuery:
 
 def _read_id(given: strawberry.ID | None, name: str) -> uuid.UUID | None:
     return None if given is None else identifier(given, "filter", name)
-
-
-def _show_id(id: uuid.UUID | None) -> strawberry.ID | None:
-    return None if id is None else strawberry.ID(str(id))

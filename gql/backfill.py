@@ -1,7 +1,6 @@
 """Backfill: starting, steering and watching runs, and what they left alone."""
 
-import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 
@@ -16,6 +15,7 @@ from gql.configs import Config, show_config
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import BackfillKind, BackfillStatus
+from gql.ids import show_id, show_ids
 
 
 @strawberry.type(description="One run of a backfill. It goes on without its caller; watch it, or poll it.")
@@ -57,7 +57,7 @@ class BackfillRun:
 def show_run(row: rules.RunRow) -> BackfillRun:
     """A run as callers see it."""
     return BackfillRun(
-        id=strawberry.ID(str(row.id)),
+        id=show_id(row.id),
         kind=row.kind,
         status=row.status,
         dry_run=row.dry_run,
@@ -73,14 +73,10 @@ def show_run(row: rules.RunRow) -> BackfillRun:
         finished_at=row.finished_at,
         started_by=row.started_by,
         error=row.error,
-        organization_ids=_ids(row.organization_ids),
+        organization_ids=show_ids(row.organization_ids),
         include_global=row.include_global,
         certificate=None if row.certificate is None else show_certificate(row.certificate),
     )
-
-
-def _ids(ids: Sequence[uuid.UUID] | None) -> list[strawberry.ID] | None:
-    return None if ids is None else [strawberry.ID(str(id)) for id in ids]
 
 
 @strawberry.type(description="A row that a run left alone, and why; never its value.")
@@ -110,7 +106,7 @@ class QuarantinedRow:
     @strawberry.field(description="The run that last looked at it.")
     def run_id(self) -> strawberry.ID:
         """The run that last looked at it."""
-        return strawberry.ID(str(self.row.run_id))
+        return show_id(self.row.run_id)
 
 
 def show_quarantined(row: rules.QuarantinedRow) -> QuarantinedRow:

@@ -6,10 +6,13 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from db.background import Background
 from db.change_log import Batch, read_batch
+from db.change_selection import Selection
 from db.errors import LimitExceeded, StrongroomError, Unavailable
 from db.positions import Position
 from db.sessions import Database
@@ -21,6 +24,11 @@ POLL_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 0.01
 """At least this long between two readings, so that many small writes are told together."""
 
+_PAUSE_EACH: Final = 0.0003
+"""The pause is longer by this for each watcher: the more of them there are, the more changes one telling is worth."""
+
+_TOLD_AT_ONCE: Final = 20
+
 _WAITING_LIMIT: Final = 100
 """Batches that wait for one watcher, before it is taken for too slow."""
 
@@ -28,6 +36,23 @@ _PATIENCE_SECONDS: Final = 3.0
 """After how long without a database watchers are told."""
 
 _logger = logging.getLogger("strongroom.changes")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class News(Batch):
+    """A batch that all who watch are told.
+
+    `before` is where whoever heard what came before it is, None where nobody did. What one watcher makes of it is
+    `made` for those who make the same.
+    """
+
+    before: Position | None = None
+    made: dict[object, Any] = field(default_factory=dict[object, Any])
+
+    @classmethod
+    def of(cls, batch: Batch, before: Position | None) -> "News":
+        """A batch as news for whoever is at this position."""
+        return cls(batch.position, batch.changes, batch.is_reset, before)
 
 
 class ChangeStream:
@@ -38,18 +63,23 @@ class ChangeStream:
         self._database = database
         self._forget = forget
         self._watchers: set[_Watcher] = set()
+        self._selections: WeakValueDictionary[object, Selection] = WeakValueDictionary()
         self._position: Position | None = None
         self._reading = False
         self._wake = asyncio.Event()
         self._background = Background()
         self._starting = asyncio.Lock()
 
+    def share(self, selection: Selection) -> Selection:
+        """The selection of those who want the same already, or this one: what equal ones choose is chosen once."""
+        return self._selections.setdefault(selection.wanted, selection)
+
     def wake(self) -> None:
         """Something may have changed just now."""
         self._wake.set()
 
-    async def watch(self, after: Position | None) -> AsyncGenerator[Batch]:
-        """What a position has not seen, then batches as they come, empty ones too, at least twice a second.
+    async def watch(self, after: Position | None) -> AsyncGenerator[News]:
+        """What a position has not seen, then news as they come, empty ones too, at least twice a second.
 
         A change may come twice. Raises Unavailable when the database is away for long, and LimitExceeded when whoever
         watches does not keep up; the last position is where to go on.
@@ -57,7 +87,7 @@ class ChangeStream:
         await self._ensure_started()
         with self._register() as watcher:
             # Read after it was registered: what happens between the two comes twice, not never.
-            yield await self._begin(after)
+            yield News.of(await self._begin(after), after)
             while True:
                 yield await watcher.next()
 
@@ -115,13 +145,19 @@ class ChangeStream:
             except Exception as error:  # noqa: BLE001 - whatever it is, the reader goes on
                 self._tell_failure(error, time.monotonic() - heard)
             else:
-                self._position = position = batch.position
                 heard = time.monotonic()
-                for watcher in self._watchers:
-                    watcher.add(batch)
-            await asyncio.sleep(_PAUSE_SECONDS)
+                await self._tell(News.of(batch, position))
+                self._position = position = batch.position
+            await asyncio.sleep(min(_PAUSE_SECONDS + len(self._watchers) * _PAUSE_EACH, POLL_SECONDS / 2))
             await self._wait()
         self._reading = False
+
+    async def _tell(self, news: News) -> None:
+        """Tell all who watch, a few at a time: what else the process is asked meanwhile does not wait for all."""
+        for index, watcher in enumerate(list(self._watchers), 1):
+            watcher.add(news)
+            if index % _TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def _wait(self) -> None:
         try:
@@ -143,19 +179,19 @@ class _Watcher:
     """What waits for one who watches."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[News] = deque()
         self._failure: StrongroomError | None = None
         self._came = asyncio.Event()
 
-    def add(self, batch: Batch) -> None:
-        """Have a batch wait. One that tells nothing new is left out while others wait."""
-        if self._waiting and not batch.changes and not batch.is_reset:
+    def add(self, news: News) -> None:
+        """Have news wait. Those that tell nothing new are left out while others wait."""
+        if self._waiting and not news.changes and not news.is_reset:
             return
         if len(self._waiting) >= _WAITING_LIMIT:
             self._waiting.clear()
             self.end(LimitExceeded("too slow: changes came faster than they were read; go on with the last cursor"))
         elif self._failure is None:
-            self._waiting.append(batch)
+            self._waiting.append(news)
             self._came.set()
 
     def end(self, failure: StrongroomError) -> None:
@@ -163,12 +199,12 @@ class _Watcher:
         self._failure = failure
         self._came.set()
 
-    async def next(self) -> Batch:
-        """The next batch, once there is one."""
+    async def next(self) -> News:
+        """The next news, once there are any."""
         await self._came.wait()
         if self._failure is not None:
             raise self._failure
-        batch = self._waiting.popleft()
+        news = self._waiting.popleft()
         if not self._waiting:
             self._came.clear()
-        return batch
+        return news

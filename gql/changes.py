@@ -1,18 +1,19 @@
 """The feed of changes: what changed of what a caller may resolve, never a value."""
 
+import dataclasses
 import time
-import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Final
 
 import strawberry
 
-from db.change_log import Batch, Change
+from db.change_log import Change
 from db.change_selection import Selection, select_changes
 from db.positions import Position, read_position
-from gql.change_stream import ChangeStream
-from gql.context import GraphQLInfo
+from gql.change_stream import ChangeStream, News
+from gql.context import Context, GraphQLInfo
+from gql.ids import show_id
 
 BEAT_SECONDS: Final = 2.0
 """How long a watcher hears nothing at most, as long as the feed is alive."""
@@ -44,6 +45,15 @@ class ConfigChanges:
     )
     more: bool = strawberry.field(description="Whether more of what changed up to now follows at once.")
     told: strawberry.Private[Sequence[Change]]
+    answers: strawberry.Private[dict[object, dict[object, bytes]]] = dataclasses.field(
+        default_factory=dict[object, dict[object, bytes]], repr=False
+    )
+
+    def share(self, context: Context) -> dict[object, bytes]:
+        """As gql.sharing: what is answered differs by what the caller may, and by its limits if anything is told."""
+        caller = context.principal
+        limits = (caller.organization_ids, caller.integration_ids) if self.told else None
+        return self.answers.setdefault((caller.permissions, limits), {})
 
     @strawberry.field(description="What changed; empty where only the cursor moved. A change may come twice.")
     def changes(self, info: GraphQLInfo) -> list[ConfigChange]:
@@ -54,16 +64,12 @@ class ConfigChanges:
 def show_change(change: Change) -> ConfigChange:
     """A change as callers see it."""
     return ConfigChange(
-        integration_id=_show_id(change.integration_id),
+        integration_id=show_id(change.integration_id),
         integration=change.name,
-        organization_id=_show_id(change.organization_id),
+        organization_id=show_id(change.organization_id),
         keys=None if change.keys is None else list(change.keys),
         version=change.version,
     )
-
-
-def _show_id(id: uuid.UUID | None) -> strawberry.ID | None:
-    return None if id is None else strawberry.ID(str(id))
 
 
 Names = Annotated[
@@ -98,30 +104,42 @@ class ChangeSubscription:
     ) -> AsyncGenerator[ConfigChanges]:
         """What changes, batch by batch."""
         context = info.context
-        selection = select_changes(context.principal, integrations, organization_ids)
+        stream = context.service.changes
+        wanted = select_changes(context.principal, integrations, organization_ids)
+        selection = stream.share(wanted)
         position = None if after is None else read_position(after, "after")
-        async with aclosing(_follow(context.service.changes, selection, position)) as events:
+        async with aclosing(_follow(stream, selection, position)) as events:
             async for event in events:
                 yield event
 
 
 async def _follow(stream: ChangeStream, selection: Selection, after: Position | None) -> AsyncGenerator[ConfigChanges]:
     told: float | None = None
-    before = after
-    async with aclosing(stream.watch(after)) as batches:
-        async for batch in batches:
-            chosen = selection.choose(batch.changes)
+    async with aclosing(stream.watch(after)) as news:
+        async for batch in news:
+            events = _list_events(batch, selection)
             now = time.monotonic()
-            if chosen or batch.is_reset or told is None or now - told >= BEAT_SECONDS:
-                for event in _split(batch, chosen, before):
+            if events[0].told or batch.is_reset or told is None or now - told >= BEAT_SECONDS:
+                for event in events:
                     yield event
                 told = now
-            before = batch.position
 
 
-def _split(batch: Batch, chosen: Sequence[Change], before: Position | None) -> Iterator[ConfigChanges]:
+def _list_events(news: News, selection: Selection) -> Sequence[ConfigChanges]:
+    """The events of some news, made once for all who want the same; one without changes where that is nothing."""
+    events: Sequence[ConfigChanges] | None = news.made.get(selection)
+    if events is None:
+        chosen = selection.choose(news.changes)
+        key = selection if chosen else None
+        made: Sequence[ConfigChanges] = news.made.setdefault(key, list(_split(news, chosen)))
+        news.made[selection] = made
+        return made
+    return events
+
+
+def _split(news: News, chosen: Sequence[Change]) -> Iterator[ConfigChanges]:
     """Events of a bounded size. Only the last has the new cursor: whoever is cut off before hears it all again."""
-    while len(chosen) > _AT_ONCE and before is not None:
-        yield ConfigChanges(cursor=before.encode(), reset=False, more=True, told=chosen[:_AT_ONCE])
+    while len(chosen) > _AT_ONCE and news.before is not None:
+        yield ConfigChanges(cursor=news.before.encode(), reset=False, more=True, told=chosen[:_AT_ONCE])
         chosen = chosen[_AT_ONCE:]
-    yield ConfigChanges(cursor=batch.position.encode(), reset=batch.is_reset, more=False, told=chosen)
+    yield ConfigChanges(cursor=news.position.encode(), reset=news.is_reset, more=False, told=chosen)

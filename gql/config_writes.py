@@ -13,6 +13,7 @@ from gql.arguments import Input
 from gql.configs import Config, show_config
 from gql.context import Context, GraphQLInfo
 from gql.enums import ConfigType
+from gql.ids import show_id
 from gql.integrations import Integration, show_integration
 from gql.scalars import JSON
 
@@ -188,7 +189,7 @@ class ConfigMutation:
         """Delete a config."""
         id = identifier(input.id, "id")
         await info.context.write(lambda transaction: rules.delete_config(transaction, id))
-        return DeleteConfigPayload(id=strawberry.ID(str(id)))
+        return DeleteConfigPayload(id=show_id(id))
 
     @strawberry.mutation(description="Make an earlier version the current one, as a new version. Needs config:write.")
     async def restore_config(self, info: GraphQLInfo, input: Input[RestoreConfigInput]) -> RestoreConfigPayload:

@@ -18,10 +18,11 @@ from gql.arguments import After, First, Id, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigOrder, ConfigScope, ConfigType, ScopeFilter
-from gql.following import Follow, followed
+from gql.ids import show_id
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
 from gql.permissions import MayReveal
+from gql.plans.following import Follow, followed
 from gql.scalars import JSON
 
 
@@ -58,7 +59,7 @@ class Config:
     @strawberry.field(description="Its UUID.")
     def id(self) -> strawberry.ID:
         """Its UUID."""
-        return strawberry.ID(str(self.row.id))
+        return show_id(self.row.id)
 
     @strawberry.field(description="Its key.")
     def key(self) -> str:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from db.code_flow import CodeFlow, Granted
 from db.errors import BadInput, Problem, StrongroomError, Unauthenticated
+from db.throttle import UNKNOWN
 from gql.context import Service
 from gql.negotiation import is_json
 from gql.origin import read_origin
@@ -73,7 +74,7 @@ class _Steps:
 
     async def _pick(self, request: Request, granted: Granted) -> str:
         """The first JWT that signs in: providers differ in which of them is meant for this service."""
-        address = read_origin(request, self._service.trusted_proxies).address or "unknown"
+        address = read_origin(request, self._service.trusted_proxies).address or UNKNOWN
         for candidate in granted.candidates:
             try:
                 await self._service.authenticator.sign_in(self._service.database, candidate, address)

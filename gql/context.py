@@ -10,9 +10,9 @@ from starlette.requests import Request
 from strawberry.types import Info
 
 from db.access import Principal
-from db.audit import AuditBuffer
+from db.audit.buffer import AuditBuffer
+from db.audit.deeds import NOWHERE, Origin
 from db.authenticator import Authenticator
-from db.deeds import NOWHERE, Origin
 from db.errors import LimitExceeded
 from db.queue import Queue
 from db.resolving import Resolver

@@ -23,9 +23,10 @@ from db.errors import LimitExceeded, StrongroomError, refuse
 from gql.coercion import Variable
 from gql.cost import check_size
 from gql.failures import describe_refusal, describe_request_error
-from gql.outlines import find_outline
-from gql.plans import Fragments, plan_operation
+from gql.plans.outlines import find_outline
+from gql.plans.planning import Fragments, plan_operation
 from gql.rules import find_errors, find_introspection, refuse_unstorable_literals
+from gql.sharing import answers_alike
 from gql.weight import MAX_ANSWER_FIELDS, Weight, weigh
 
 MAX_TOKENS = 3_000
@@ -37,9 +38,9 @@ _TOKEN_WEIGHT = 400
 
 
 class Operation:
-    """One executable operation of a valid document."""
+    """One executable operation of a valid document. `alike`: its variables leave the answer to an event as it is."""
 
-    __slots__ = ("__weakref__", "_weight", "kind", "node", "outline", "plan", "variables")
+    __slots__ = ("__weakref__", "_weight", "alike", "kind", "node", "outline", "plan", "variables")
 
     def __init__(
         self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, fragments: Fragments
@@ -50,6 +51,7 @@ class Operation:
         self._weight: Weight = weigh(schema, document, node)
         self.plan = plan_operation(schema, node, fragments)
         self.outline = find_outline(self.plan)
+        self.alike = answers_alike(node, fragments)
 
     def check_weight(self, variables: Mapping[str, Any]) -> None:
         """LimitExceeded if pages of the asked-for sizes could make too large an answer."""

@@ -11,7 +11,7 @@ from gql.callers import CallerRefused
 from gql.failures import describe
 from gql.lines import Finished, Line, Stopping, limit_send
 from gql.negotiation import EVENTS
-from gql.operations import Answer, list_errors
+from gql.operations import list_errors
 from gql.payloads import write_json
 from gql.replies import ClientGone, Reply
 
@@ -34,7 +34,7 @@ def wrap(reply: Reply) -> Reply:
     return reply._replace(status=200, body=_write_next(reply.body) + _COMPLETE)
 
 
-async def stream_events(line: Line, answers: AsyncGenerator[Answer], receive: Receive, send: Send) -> None:
+async def stream_events(line: Line, answers: AsyncGenerator[bytes], receive: Receive, send: Send) -> None:
     """Send answers as they come, until the last of them or the line's end. A stream that the service breaks off
     has no `complete`, so that clients open it again."""
     stream = _Stream(limit_send(send))
@@ -49,12 +49,12 @@ class _Stream:
         self._send_raw = send
         self._started = False
 
-    async def send_all(self, answers: AsyncGenerator[Answer]) -> None:
+    async def send_all(self, answers: AsyncGenerator[bytes]) -> None:
         """Send each answer; Finished after the last."""
         await self._send(_COMMENT)
         async with aclosing(answers) as coming:
             async for answer in coming:
-                await self._send(_write_next(write_json(answer)))
+                await self._send(_write_next(answer))
         raise Finished
 
     async def keep_alive(self) -> None:

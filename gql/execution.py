@@ -10,8 +10,8 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 
-from gql.compiled import run_plan
 from gql.documents import Document, Operation
+from gql.plans.running import run_plan
 
 _resolve_field = cast("Any", graphql).default_field_resolver
 _resolve_type = cast("Any", graphql).default_type_resolver
@@ -88,5 +88,8 @@ async def run_event(executor: Any, event: object, context: object) -> ExecutionR
     """Execute a subscription's selection for one event, in that event's own context."""
     own = executor.build_per_event_executor(event)
     own.context_value = context
+    # graphql-core's copies share one memo, by the identity of lists that are made anew for each event: it would grow
+    # for as long as the subscription lives.
+    own._relevant_sub_fields = {}  # noqa: SLF001 - there is no other way in
     result = own.execute_operation(False)
     return cast("ExecutionResult", await result if isawaitable(result) else result)

@@ -46,11 +46,10 @@ def list_look_ups(schema: strawberry.Schema) -> Iterator[str]:
 
 
 def _close(name: str, field: GraphQLField) -> None:
-    # A subscription is decided when it begins: what it then sends is resolved without asking again.
+    # A subscription is asked about when it begins, and for each of its events again.
     if field.subscribe is not None:
         field.subscribe = _ask_first(name, field.subscribe)
-    else:
-        field.resolve = _ask_first(name, cast("Resolver", field.resolve))
+    field.resolve = _ask_first(name, cast("Resolver", field.resolve))
 
 
 def _ask_first(name: str, resolve: Resolver) -> Resolver:
@@ -62,6 +61,6 @@ def _ask_first(name: str, resolve: Resolver) -> Resolver:
         ask(info)
         return resolve(source, info, **arguments)
 
-    # A plan calls the field's function itself, and asks first all the same (gql/plans.py).
+    # A plan calls the field's function itself, and asks first all the same (gql/plans/planning.py).
     cast("Any", resolve_admitted).ask = ask
     return resolve_admitted

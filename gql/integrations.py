@@ -12,6 +12,7 @@ from gql.arguments import After, First, Input, Name, NameContains, OptionalId, p
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
 from gql.enums import ConfigType
+from gql.ids import show_id
 from gql.scalars import JSON
 
 
@@ -37,7 +38,7 @@ class Integration:
     @strawberry.field(description="Its UUID.")
     def id(self) -> strawberry.ID:
         """Its UUID."""
-        return strawberry.ID(str(self.row.id))
+        return show_id(self.row.id)
 
     @strawberry.field(description="Its name, unique among those that are not deleted.")
     def name(self) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Sequence
 from strawberry.dataloader import DataLoader
 
 from db.access import Principal
+from db.audit.deeds import NOWHERE, Origin
 from db.configs import configs_by_id
-from db.deeds import NOWHERE, Origin
 from db.errors import StrongroomError
 from db.fields import Field, fields_of_many
-from db.history import PastValue, histories, history_lengths
+from db.history import PastValue
+from db.history_lists import histories, history_lengths
 from db.integrations import IntegrationRow, integrations_by_id
 from db.mappings import MappingRow
 from db.organizations import OrganizationRow, organizations_by_id

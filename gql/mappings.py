@@ -11,6 +11,7 @@ from gql.arguments import After, First, Id, Input, OptionalId, page_size
 from gql.configs import Config, show_config
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
+from gql.ids import show_id
 from gql.integrations import Integration, show_integration
 from gql.organizations import Organization, show_organization
 from gql.scalars import JSON
@@ -27,7 +28,7 @@ class Mapping:
     )
     def id(self) -> strawberry.ID:
         """Its UUID."""
-        return strawberry.ID(str(self.row.id))
+        return show_id(self.row.id)
 
     @strawberry.field(description="The integration.")
     async def integration(self, info: GraphQLInfo) -> Integration:
@@ -222,7 +223,7 @@ class MappingMutation:
         """Delete a mapping."""
         id = identifier(input.id, "id")
         await info.context.write(lambda transaction: rules.delete_mapping(transaction, id))
-        return DeleteMappingPayload(id=strawberry.ID(str(id)))
+        return DeleteMappingPayload(id=show_id(id))
 
     @strawberry.mutation(description="Create or update many mappings at once; all or none. Needs config:write.")
     async def upsert_mappings(self, info: GraphQLInfo, input: Input[UpsertMappingsInput]) -> UpsertMappingsPayload:

@@ -14,8 +14,11 @@ from gql.documents import Document, Operation
 from gql.execution import SourceFailed, make_executor, open_source, run, run_event
 from gql.failures import describe, describe_failures
 from gql.params import Params
+from gql.payloads import write_json
 from gql.replies import Refusal
+from gql.sharing import Shared
 from gql.trusted import DocumentStore
+from gql.volume import limit_volume
 
 Context = TypeVar("Context")
 Answer = dict[str, Any]
@@ -74,21 +77,22 @@ class Operations(Generic[Context]):
 
     async def run(self, prepared: Prepared, context: Context) -> Answer:
         """The answer to a query or a mutation."""
-        return _show(await run(self._schema, *prepared, context))
+        with limit_volume():
+            return _show(await run(self._schema, *prepared, context))
 
     async def stream(
         self,
         prepared: Prepared,
         context: Context,
         open_context: Callable[[], AbstractAsyncContextManager[Context]],
-    ) -> AsyncGenerator[Answer]:
-        """The answers to any operation: one to a query or a mutation, one to each event of a subscription.
+    ) -> AsyncGenerator[bytes]:
+        """The answers to any operation, as JSON: one to a query or a mutation, one to each event of a subscription.
 
         `open_context` makes a context for each event, since what a context has loaded is soon out of date.
-        Raises RequestFailed if there are no events to be had, and whatever their source raises.
+        Raises RequestFailed if there are no events to be had, or no more of them, and whatever their source raises.
         """
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            yield await self.run(prepared, context)
+            yield write_json(await self.run(prepared, context))
             return
         executor = make_executor(self._schema, *prepared, context)
         try:
@@ -97,7 +101,7 @@ class Operations(Generic[Context]):
             raise RequestFailed(describe_failures(error.errors)) from None
         async with aclosing(source) as events:
             async for event in events:
-                yield await _run_event(executor, event, open_context)
+                yield await _answer_event(executor, prepared.operation, event, open_context)
 
 
 def list_errors(error: Exception) -> list[dict[str, Any]]:
@@ -107,12 +111,30 @@ def list_errors(error: Exception) -> list[dict[str, Any]]:
     return [describe(error.error if isinstance(error, Refusal) else error)]
 
 
-async def _run_event(
-    executor: Any, event: object, open_context: Callable[[], AbstractAsyncContextManager[Context]]
-) -> Answer:
+async def _answer_event(
+    executor: Any,
+    operation: Operation,
+    event: object,
+    open_context: Callable[[], AbstractAsyncContextManager[Context]],
+) -> bytes:
     async with open_context() as context:
-        return _show(await run_event(executor, event, context))
+        if not operation.alike or not isinstance(event, Shared):
+            return await _write_event(executor, event, context)
+        answers = event.share(context)
+        answer = answers.get(operation)
+        if answer is None:
+            answer = answers[operation] = await _write_event(executor, event, context)
+        return answer
     raise AssertionError("a context must not swallow exceptions")
+
+
+async def _write_event(executor: Any, event: object, context: Any) -> bytes:
+    """RequestFailed where nothing is left of the event: the caller may hear it no longer, or it could not be read."""
+    with limit_volume():
+        result = await run_event(executor, event, context)
+    if result.errors and result.data is None:
+        raise RequestFailed(describe_failures(result.errors))
+    return write_json(_show(result))
 
 
 def _show(result: ExecutionResult) -> Answer:

@@ -7,6 +7,7 @@ from db.limits import identifier
 from gql.arguments import After, First, Id, Input, NameContains, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
+from gql.ids import show_id
 
 
 @strawberry.type(description="A customer of the platform.")
@@ -19,7 +20,7 @@ class Organization:
 
 def show_organization(row: rules.OrganizationRow) -> Organization:
     """An organization as callers see it."""
-    return Organization(id=strawberry.ID(str(row.id)), name=row.name)
+    return Organization(id=show_id(row.id), name=row.name)
 
 
 @strawberry.input(description="An organization to create.")
@@ -100,4 +101,4 @@ class OrganizationMutation:
         id = identifier(input.id, "id")
         await info.context.write(lambda transaction: rules.delete_organization(transaction, id))
         info.context.service.authenticator.forget()
-        return DeleteOrganizationPayload(id=strawberry.ID(str(id)))
+        return DeleteOrganizationPayload(id=show_id(id))

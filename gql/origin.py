@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from db.deeds import REASON_LIMIT, Origin
+from db.audit.deeds import REASON_LIMIT, Origin
 from db.errors import refuse
 from db.settings import Network
 

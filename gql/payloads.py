@@ -9,13 +9,13 @@ from typing import Any, cast
 import orjson
 
 from db.errors import BadInput, Problem, refuse
+from db.limits import NAME_LIMIT
 
 MAX_DEPTH = 100
 MAX_PROBLEMS = 100
 # PostgreSQL's text and jsonb take neither NUL nor half a surrogate pair.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _UNSTORABLE_ESCAPES = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-_LONGEST_KEY = 255
 
 
 class _RepeatedKey(Exception):
@@ -76,7 +76,7 @@ def find_unstorable(value: Any) -> list[Problem]:
 
 def show_key(key: str) -> str:
     """A caller's key as it may stand in an answer: short, and text that every JSON reader takes."""
-    return _UNSTORABLE.sub("\ufffd", key[:_LONGEST_KEY])
+    return _UNSTORABLE.sub("\ufffd", key[:NAME_LIMIT])
 
 
 def write_json(value: Any) -> bytes:

@@ -92,7 +92,7 @@ async def answer_http_exception(_request: Request, error: Exception) -> Response
     return Response(reply.body, status, headers, media_type=JSON)
 
 
-class Guard:
+class LastResort:
     """The first of a Starlette application's `middleware`: every answer gets the headers that it lacks, and an
     exception from below becomes INTERNAL and is logged without its text. Starlette's own last resort, which is
     outside of it, would answer in plain text and hand the exception on to the server, which logs text and all."""

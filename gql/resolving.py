@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from db import resolving as rules
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.errors import Unavailable
 from db.limits import identifier
 from gql.context import GraphQLInfo

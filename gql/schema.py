@@ -20,6 +20,7 @@ from gql.resolving import ResolveQuery
 from gql.root_keys import RootKeyQuery
 from gql.tokens import TokenMutation, TokenQuery
 from gql.viewer import ViewerQuery
+from gql.volume import measure_values
 
 SCHEMA_FILE: Final = Path(__file__).parent.parent / "schema.graphql"
 
@@ -58,7 +59,7 @@ class Subscription(BackfillSubscription, ChangeSubscription):
     """What callers can watch."""
 
 
-schema: Final = guard(strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription))
+schema: Final = guard(measure_values(strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription)))
 
 
 def print_sorted() -> str:

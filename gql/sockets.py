@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from db.errors import BadInput, LimitExceeded
 from gql.callers import Caller, CallerRefused, OpenContext, make_request
+from gql.cors import Origins
 from gql.failures import describe, report
 from gql.frames import PROTOCOL, Close, Frame, read_frame, refuse_message
 from gql.lines import Line, Lines, Stopping, limit_send
 from gql.operations import Operations, list_errors
-from gql.origins import Origins
 from gql.params import Params, list_params, read_params
 from gql.payloads import write_json
 from gql.replies import ClientGone, Refusal
@@ -163,7 +163,7 @@ class _Connection(Generic[Context]):
                 prepared = self._operations.prepare(params, context)
                 async with aclosing(self._operations.stream(prepared, context, caller.open)) as answers:
                     async for answer in answers:
-                        await self._send({"id": id, "type": "next", "payload": answer})
+                        await self._send_text(_write_next(id, answer))
         except (CallerRefused, ClientGone):
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, it ends this operation alone)
@@ -182,7 +182,15 @@ class _Connection(Generic[Context]):
         await self._send({"id": id, "type": "error", "payload": list_errors(error)})
 
     async def _send(self, message: Mapping[str, Any]) -> None:
-        await self._send_raw({"type": "websocket.send", "text": write_json(message).decode()})
+        await self._send_text(write_json(message).decode())
+
+    async def _send_text(self, text: str) -> None:
+        await self._send_raw({"type": "websocket.send", "text": text})
+
+
+def _write_next(id: str, answer: bytes) -> str:
+    """The message of an answer that is JSON already."""
+    return f'{{"id":{write_json(id).decode()},"type":"next","payload":{answer.decode()}}}'
 
 
 def _find_authorization(payload: Mapping[str, Any]) -> str | None:

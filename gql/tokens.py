@@ -12,6 +12,7 @@ from db.limits import identifier
 from gql.arguments import After, First, Id, Input, page_size
 from gql.connections import Connection, connect
 from gql.context import GraphQLInfo
+from gql.ids import show_id, show_ids
 
 OverlapSeconds = Annotated[
     int, strawberry.argument(description="For how long the secret before goes on holding: a week at most.")
@@ -45,12 +46,11 @@ class Token:
 
 def show_token(row: token_list.TokenRow) -> Token:
     """A token as callers see it."""
-    ids = row.organization_ids
     return Token(
-        id=strawberry.ID(str(row.id)),
+        id=show_id(row.id),
         name=row.name,
         permissions=list(row.permissions),
-        organization_ids=None if ids is None else [strawberry.ID(str(id)) for id in ids],
+        organization_ids=show_ids(row.organization_ids),
         integrations=None if row.integrations is None else list(row.integrations),
         created_at=row.created_at,
         created_by=row.created_by,
@@ -127,7 +127,7 @@ class TokenMutation:
             input.name, input.permissions, input.organization_ids, input.integrations, input.expires_at
         )
         id, token = await info.context.write(lambda transaction: rules.create_token(transaction, new))
-        return CreateTokenPayload(id=strawberry.ID(str(id)), token=token)
+        return CreateTokenPayload(id=show_id(id), token=token)
 
     @strawberry.mutation(description="Ends a token: at once here, within a second elsewhere. Needs token:manage.")
     async def revoke_token(self, info: GraphQLInfo, id: Id) -> RevokeTokenPayload:
@@ -135,7 +135,7 @@ class TokenMutation:
         wanted = identifier(id, "id")
         await info.context.write(lambda transaction: rules.revoke_token(transaction, wanted))
         info.context.service.authenticator.forget()
-        return RevokeTokenPayload(id=strawberry.ID(str(wanted)))
+        return RevokeTokenPayload(id=show_id(wanted))
 
     @strawberry.mutation(
         description=(
@@ -152,4 +152,4 @@ class TokenMutation:
             lambda transaction: rules.rotate_token(transaction, wanted, overlap_seconds)
         )
         info.context.service.authenticator.forget()
-        return RotateTokenPayload(id=strawberry.ID(str(wanted)), token=token, previous_secret_until=until)
+        return RotateTokenPayload(id=show_id(wanted), token=token, previous_secret_until=until)

@@ -1,12 +1,14 @@
 """The viewer: who is calling, and what they may do. A front end shows what this allows."""
 
+import uuid
 from datetime import datetime
 
 import strawberry
 
-from db.access import Principal
+from db.access import Limit, Principal
 from db.viewer import find_viewer
 from gql.context import GraphQLInfo
+from gql.ids import show_ids
 
 
 @strawberry.type(description="Who is calling, and what they may do.")
@@ -33,16 +35,16 @@ def show_viewer(principal: Principal, *, reveal_needs_reason: bool) -> Viewer:
     return Viewer(
         name=principal.name,
         permissions=sorted(principal.permissions),
-        organization_ids=_ids(principal.organization_ids),
-        integration_ids=_ids(principal.integration_ids),
+        organization_ids=show_ids(_sorted(principal.organization_ids)),
+        integration_ids=show_ids(_sorted(principal.integration_ids)),
         expires_at=principal.expires_at,
         is_person=principal.is_person,
         reveal_needs_reason=reveal_needs_reason,
     )
 
 
-def _ids(limit: frozenset[object] | None) -> list[strawberry.ID] | None:
-    return None if limit is None else sorted(strawberry.ID(str(id)) for id in limit)
+def _sorted(limit: Limit) -> list[uuid.UUID] | None:
+    return None if limit is None else sorted(limit)
 
 
 @strawberry.type

@@ -31,7 +31,7 @@ import redis
 from xdist.scheduler import LoadScopeScheduling
 
 from db.access import Permission, Principal
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys

@@ -16,9 +16,9 @@ from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Final
 
-from db.at_hand import open_database
 from db.errors import StrongroomError, refuse
 from db.models import BackfillKind
+from db.opening import open_database
 from db.runs import (
     RunLimits,
     RunRow,
@@ -30,8 +30,9 @@ from db.runs import (
 )
 from db.sessions import Database, WriteSession
 from db.settings import Settings
-from db.start import make_vault, open_keyring
+from db.start import open_vault
 from db.vault import Transaction, Vault
+from workers import quarantine_listing
 from workers.reports import JsonLines, Lines, Report, as_json, as_line, as_listed
 from workers.standing import COMMAND_LINE
 from workers.watching import ENDS, NO_RUN_YET, STOPPED, NoRun, find_active, find_newest, follow, watch
@@ -70,8 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         steps.add_parser(step, help=told)
     listed = steps.add_parser("list", help="the newest runs")
     listed.add_argument("--first", type=int, default=20, metavar="RUNS", help="how many, 1 to 200; 20 unless given")
+    quarantine_listing.add_arguments(steps.add_parser("quarantine", help="the rows that nobody could decide, and why"))
     for step, sub in steps.choices.items():
-        if step not in ("start", "list"):
+        if step not in ("start", "list", "quarantine"):
             otherwise = ", or else the newest" if step == "watch" else ""
             sub.add_argument("id", nargs="?", type=uuid.UUID, help=f"the run; left out, the active one{otherwise}")
         sub.add_argument("--json", action="store_true", help="one JSON object; of a run that is watched, JSON lines")
@@ -150,6 +152,7 @@ _STEPS: Final[Mapping[str, Callable[[Database, Vault, argparse.Namespace], Await
     "start": _start,
     "watch": _watch,
     "list": _list,
+    "quarantine": quarantine_listing.list_rows,
 }
 
 
@@ -164,9 +167,7 @@ async def _write(database: Database, vault: Vault, work: Callable[[Transaction],
 async def _open(environ: Mapping[str, str]) -> AsyncGenerator[tuple[Database, Vault]]:
     settings = Settings.from_env(environ)
     async with open_database(settings) as database:
-        async with database.read() as session:
-            keyring = await open_keyring(settings, session)
-        yield database, make_vault(settings, keyring)
+        yield database, await open_vault(settings, database)
 
 
 def _print(row: RunRow, given: argparse.Namespace) -> None:

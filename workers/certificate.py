@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.root_keys import count_wrapped, find_shut, name_keys
 from db.sessions import Database, ReadSession, WriteSession
 from db.values import dump

@@ -11,6 +11,7 @@ from db.runs import finish_cancelling, finished
 from db.sessions import Database, WriteSession
 from db.vault import Transaction, Vault
 from workers.ownership import own
+from workers.slices import Lost
 from workers.tasks import Run, Task
 
 _logger = logging.getLogger("strongroom.backfill")
@@ -25,7 +26,11 @@ async def settle(database: Database, vault: Vault, task: Task, run: Run) -> None
         async with database.read() as session:
             if not await session.scalar(_IS_THROUGH, {"run": run.id}):
                 return
-        error = await task.conclude(database, vault, run)
+        try:
+            error = await task.conclude(database, vault, run)
+        except Lost:
+            # Stopped meanwhile: what was begun is undone, and will be begun anew if the run goes on.
+            return
         status = BackfillStatus.SUCCEEDED if error is None else BackfillStatus.FAILED
         await _finish(database, vault, run.id, status, error)
 

@@ -2,12 +2,15 @@
 
 import logging
 import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import text
 
 from db.change_log import prune_changes
 from db.queue import ring
+from workers.door import open_forsaken
 from workers.failures import is_passing, name_of
 from workers.slices import FREE
 from workers.standing import SCHEDULE, start_for_waiting
@@ -21,27 +24,20 @@ _logger = logging.getLogger("strongroom.jobs")
 async def work_on_run(ctx: dict[str, Any], run_id: str) -> None:
     """Work on a run for a while, and enqueue the rest."""
     id = uuid.UUID(run_id)
-    try:
+    with _told_by_type(f"run {id} is left for later"):
         if await ctx["engine"].work(id):
             await ring(ctx["redis"], id)
-    except Exception as error:  # noqa: BLE001 - told by its type: its text may hold a value
-        if not is_passing(error):
-            raise RuntimeError(name_of(error)) from None
-        _logger.warning("run %s is left for later: %s", id, name_of(error))
 
 
 async def look_for_runs(ctx: dict[str, Any]) -> None:
     """Ring for every run that has something to be done and may have nobody who does it."""
-    try:
+    with _told_by_type("looking for runs failed"):
         async with ctx["database"].read() as session:
             rows = await session.rows(_WAITING, {"limit": _AT_ONCE})
+        await open_forsaken(ctx["database"])
         for row in rows:
             for _ in range(row.bells):
                 await ring(ctx["redis"], row.id)
-    except Exception as error:  # noqa: BLE001 - told by its type: its text may hold a value
-        if not is_passing(error):
-            raise RuntimeError(name_of(error)) from None
-        _logger.warning("looking for runs failed: %s", name_of(error))
 
 
 async def prune_old_changes(ctx: dict[str, Any]) -> None:
@@ -54,15 +50,23 @@ async def prune_old_changes(ctx: dict[str, Any]) -> None:
 
 async def seal_waiting(ctx: dict[str, Any]) -> None:
     """Start a SEAL if rows wait for one, and ring for it."""
-    try:
+    with _told_by_type("looking for rows to seal failed"):
         run = await start_for_waiting(ctx["database"], ctx["vault"], SCHEDULE)
         if run is not None:
             _logger.info("run %s is started by the schedule", run.id)
             await ring(ctx["redis"], run.id)
-    except Exception as error:  # noqa: BLE001 - told by its type: its text may hold a value
+
+
+@contextmanager
+def _told_by_type(failure: str) -> Generator[None]:
+    """What passes by itself is logged as this failure, anything else raised anew: never with its text, which may hold
+    a value."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - told by its type
         if not is_passing(error):
             raise RuntimeError(name_of(error)) from None
-        _logger.warning("looking for rows to seal failed: %s", name_of(error))
+        _logger.warning("%s: %s", failure, name_of(error))
 
 
 _WAITING = text(f"""

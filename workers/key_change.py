@@ -4,6 +4,8 @@ import asyncio
 import logging
 import time
 import uuid
+from asyncio import sleep as wait
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -11,13 +13,17 @@ from sqlalchemy import ARRAY, ColumnElement, Executable, Uuid, and_, any_, cast,
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from db.audit.deeds import Deed, tell_ids
 from db.crypto.data_keys import Scope
-from db.deeds import Deed, tell_ids
 from db.errors import SealError
 from db.models import BackfillRun, DataKey
 from db.sessions import Database, WriteSession
 from db.vault import Transaction, Vault
 from workers.tasks import Run
+
+GRACE: Final = 2.0
+"""Seconds that a retired key is of no use before it is destroyed: whoever has read a row before it was sealed again, or
+overwritten, still looks for its key."""
 
 _BATCH: Final = 1_000
 _PATIENCE: Final = 15.0
@@ -50,9 +56,15 @@ def within(run: Run, organization_id: InstrumentedAttribute[uuid.UUID | None]) -
 
 
 async def drop_unused_keys(database: Database, vault: Vault, run: Run) -> None:
-    """Destroy retired keys that nothing is sealed by, if no transaction is old enough to be about to use one."""
+    """Destroy retired keys that nothing has been sealed by for a while, if no transaction is old enough to be about to
+    use one."""
+    async with database.read() as session:
+        unused = [row.id for row in await session.rows(_UNUSED)]
+    if not unused:
+        return
+    await wait(GRACE)
     try:
-        await database.write(lambda session: _drop(Transaction(session, run.principal, vault)))
+        await database.write(lambda session: _drop(Transaction(session, run.principal, vault), unused))
     except IntegrityError:
         _logger.warning("a retired data key came into use while it was to be destroyed; the next ROTATE will")
 
@@ -69,8 +81,8 @@ async def _replace_audit_key(transaction: Transaction) -> None:
     transaction.record(await audit.rotate_key(transaction.session))
 
 
-async def _drop(transaction: Transaction) -> None:
-    rows = await transaction.session.rows(_DROP)
+async def _drop(transaction: Transaction, unused: Sequence[uuid.UUID]) -> None:
+    rows = await transaction.session.rows(_DROP, {"ids": unused})
     if rows:
         detail = {"dataKeys": len(rows), "ids": tell_ids([row.id for row in rows])}
         transaction.record(Deed("key.destroy", detail=detail))
@@ -112,7 +124,10 @@ async def _replace_all(database: Database, vault: Vault, run: Run) -> None:
 
 
 async def _replace(vault: Vault, run: Run, statement: Executable, session: WriteSession) -> bool:
-    scopes = [row.organization_id for row in await session.rows(statement)]
+    chosen = [row.organization_id for row in await session.rows(statement)]
+    # Held until we commit: whoever deletes one meanwhile comes first, and takes its keys along, or waits for us.
+    kept = await session.rows(_HOLD_ORGANIZATIONS, {"ids": [scope for scope in chosen if scope is not None]})
+    scopes: list[Scope] = [row.id for row in kept] + [scope for scope in chosen if scope is None]
     if scopes:
         transaction = Transaction(session, run.principal, vault)
 
@@ -120,7 +135,7 @@ async def _replace(vault: Vault, run: Run, statement: Executable, session: Write
             transaction.record(Deed("key.rotate", scope, detail={"dataKey": str(key_id)}))
 
         await vault.data_keys.rotate(session, scopes, note)
-    return bool(scopes)
+    return bool(chosen)
 
 
 async def _outlast_transactions(database: Database) -> None:
@@ -136,6 +151,10 @@ _KEYS = select(DataKey.id, DataKey.organization_id, DataKey.root_key_id, DataKey
 
 _REWRAP = text("UPDATE data_keys SET root_key_id = :root_key_id, wrapped = :wrapped WHERE id = :key_id")
 
+_HOLD_ORGANIZATIONS = text(
+    "SELECT id FROM organizations WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR KEY SHARE"
+)
+
 _RETIRED_NOW = text("""
 UPDATE data_keys SET retired_at = clock_timestamp()
 WHERE NOT active AND retired_at >= (SELECT started_at FROM backfill_runs WHERE id = :run)
@@ -148,10 +167,14 @@ _OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> p
 
 _OLDER = text(f"SELECT count(*) {_OTHERS} AND xact_start < CAST(:moment AS timestamptz)")
 
-_DROP = text(f"""
-DELETE FROM data_keys k WHERE NOT k.active
+_IS_UNUSED: Final = """NOT k.active
     AND NOT EXISTS (SELECT 1 FROM configs c WHERE c.data_key_id = k.id)
-    AND NOT EXISTS (SELECT 1 FROM config_history h WHERE h.data_key_id = k.id)
+    AND NOT EXISTS (SELECT 1 FROM config_history h WHERE h.data_key_id = k.id)"""
+
+_UNUSED = text(f"SELECT k.id FROM data_keys k WHERE {_IS_UNUSED}")  # noqa: S608 - constants of ours
+
+_DROP = text(f"""
+DELETE FROM data_keys k WHERE k.id = ANY(CAST(:ids AS uuid[])) AND {_IS_UNUSED}
     AND k.retired_at < coalesce((SELECT min(xact_start) {_OTHERS}), clock_timestamp())
 RETURNING k.id
 """)  # noqa: S608 - constants of ours

@@ -11,11 +11,12 @@ from db import stored
 from db.crypto.data_keys import Scope
 from db.crypto.legacy import LegacyKeys
 from db.crypto.sealing import DataKey, encode
-from db.stored import Absent, Misfit, StoredConfig, Undecided, Value, judge, wrap
+from db.stored import Absent, Misfit, StoredConfig, Undecided, Value, judge, rewrap
 from db.values import JSON, ConfigType, dump
 from db.vault import config_place
 
 UNSEALABLE = "holds a value that cannot be sealed"
+MORE_THAN_A_VALUE = "holds more than a value: sealing it would lose the rest"
 
 
 @dataclass(slots=True, repr=False)
@@ -74,20 +75,23 @@ def decide(row: StoredConfig, legacy_keys: LegacyKeys) -> Outcome:
         case Value(value):
             return _decide_secret(row, value) if row.is_secret else _decide_plain(row, value)
         case stored.Sealed():
-            known = row.field_type is ConfigType.SECRET
-            return Kept(row, None, changes=False) if known else Left(row)
+            if row.field_type not in (None, ConfigType.SECRET):
+                return Left(row)
+            return Kept(row, None, changes=row.config_type is not ConfigType.SECRET)
 
 
-def reseal(outcome: Sealed | Kept, sealers: Mapping[Scope, DataKey]) -> Sealed | Kept:
+def reseal(outcome: Sealed | Kept, sealers: Mapping[Scope, DataKey], nonce: bytes) -> Sealed | Kept:
     """A secret's outcome with its ciphertext; one that is kept as it is."""
     if not isinstance(outcome, Sealed):
         return outcome
     sealer = sealers[outcome.row.organization_id]
-    ciphertext = sealer.seal_encoded(config_place(outcome.row), outcome.payload)
+    ciphertext = sealer.seal_encoded(config_place(outcome.row), outcome.payload, nonce)
     return Sealed(outcome.row, b"", ciphertext, sealer.id)
 
 
 def _decide_secret(row: StoredConfig, value: JSON) -> Outcome:
+    if isinstance(row.value, dict) and len(row.value) > 1 and "value" in row.value:
+        return Quarantined(row, MORE_THAN_A_VALUE)
     try:
         return Sealed(row, encode(value))
     except ValueError:
@@ -96,6 +100,6 @@ def _decide_secret(row: StoredConfig, value: JSON) -> Outcome:
 
 def _decide_plain(row: StoredConfig, value: JSON) -> Outcome:
     # By their text: in Python, true equals 1.
-    text, before = dump(wrap(value)), dump(row.value)
+    text, before = dump(rewrap(row.value, value)), dump(row.value)
     new = None if text == before else text
     return Kept(row, new, changes=new is not None or row.type is not row.config_type)

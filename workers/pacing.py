@@ -82,8 +82,12 @@ async def wait_turn(database: Database, held: Slice, rows: int) -> None:
 
 _RESERVE = text("""
 UPDATE backfill_runs
-SET paced_until = greatest(paced_until, clock_timestamp()) + make_interval(secs => CAST(:rows AS float8) / :rate)
+SET paced_until = CASE
+        WHEN paced_until BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 minutes' THEN paced_until
+        ELSE clock_timestamp()
+    END + make_interval(secs => CAST(:rows AS float8) / :rate)
 WHERE id = :run
 RETURNING extract(epoch FROM paced_until - clock_timestamp()) AS wait, status
 """)
-"""Each batch takes its time from one clock in the database: the run's rate holds over all workers together."""
+"""Each batch takes its time from one clock in the database: the run's rate holds over all workers together. They never
+have minutes in hand: a time that is so far ahead is of a clock that was set back since."""

@@ -1,17 +1,18 @@
 """Planning: cuts a run into slices, one short transaction each. Whoever stops half-way, another goes on from there."""
 
 import time
-import uuid
 from enum import Enum, auto
 from typing import Any, Final
 
 from sqlalchemy import Select, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import array
 
 from db.models import BackfillRun, BackfillSlice
 from db.sessions import Database, WriteSession
 from db.vault import Vault
+from workers.keys import bind, select_range
 from workers.ownership import own
-from workers.slices import in_index_order
+from workers.slices import WORKABLE, in_index_order
 from workers.tasks import Run, Source, Task
 
 SLICE_ROWS: Final = 10_000
@@ -25,7 +26,7 @@ class Planned(Enum):
     PARTLY = auto()
     """The time was over before."""
     ELSEWHERE = auto()
-    """Another worker is at it."""
+    """Another worker is at it, or nobody is to be: the run was stopped."""
 
 
 async def plan(database: Database, vault: Vault, task: Task, run: Run, end: float) -> Planned:
@@ -41,12 +42,21 @@ async def plan(database: Database, vault: Vault, task: Task, run: Run, end: floa
             # Once: the first slice commits after it.
             await task.prepare(database, vault, run)
         for source in task.sources:
-            while not await database.write(lambda session, source=source: _cut(session, task, run, source)):
+            while await _is_wanted(database, run):
+                if await database.write(lambda session, source=source: _cut(session, task, run, source)):
+                    break
                 if time.monotonic() > end:
                     return Planned.PARTLY
+            else:
+                return Planned.ELSEWHERE
         done = update(BackfillRun).where(BackfillRun.id == run.id).values(planned=True)
         await database.write(lambda session: session.execute(done))
         return Planned.WHOLLY
+
+
+async def _is_wanted(database: Database, run: Run) -> bool:
+    async with database.read() as session:
+        return await session.scalar(select(BackfillRun.status).where(BackfillRun.id == run.id)) in WORKABLE
 
 
 async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> bool:
@@ -59,7 +69,7 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
         return True
     lower = None if last is None else last.upper
     async with in_index_order(session):
-        found = await session.first(_next(task.candidates(source, run), source, lower))
+        found = await session.first(_next(task.candidates(source, run), lower is not None), bind(lower, None))
     assert found is not None  # noqa: S101 - an aggregate has a row
     rows, edge = found.rows, found.edge
     is_last = rows <= SLICE_ROWS
@@ -69,13 +79,11 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
     return is_last
 
 
-def _next(candidates: Select[Any], source: Source, lower: uuid.UUID | None) -> Select[*tuple[Any, ...]]:
-    """How many ids come next, up to one more than a slice has, and where the slice ends if there are that many."""
-    id = source.model.id
-    if lower is not None:
-        candidates = candidates.where(id > lower)
-    rows = candidates.order_by(id).limit(SLICE_ROWS + 1).cte("rows")
-    edge = select(rows.c.id).order_by(rows.c.id).offset(SLICE_ROWS - 1).limit(1).scalar_subquery()
+def _next(candidates: Select[Any], after: bool) -> Select[*tuple[Any, ...]]:
+    """How many rows come next, up to one more than a slice has, and where the slice ends if there are that many."""
+    rows = select_range(candidates, after=after, upper=False).limit(SLICE_ROWS + 1).cte("rows")
+    key = array(list(rows.c))
+    edge = select(key).order_by(*rows.c).offset(SLICE_ROWS - 1).limit(1).scalar_subquery()
     return select(func.count().label("rows"), edge.label("edge")).select_from(rows)
 
 

@@ -30,19 +30,19 @@ WITH now AS (
     SELECT r.id, clock_timestamp() AS at, sum(s.processed) AS rows,
         extract(epoch FROM clock_timestamp() - r.sampled_at) AS seconds
     FROM backfill_runs r JOIN backfill_slices s ON s.run_id = r.id
-    WHERE r.id = :run AND (r.sampled_at IS NULL OR r.sampled_at < clock_timestamp() - interval '0.9 s')
+    WHERE r.id = :run AND coalesce(abs(extract(epoch FROM clock_timestamp() - r.sampled_at)) > 0.9, true)
     GROUP BY r.id
 )
 UPDATE backfill_runs r SET sampled_at = now.at, sampled_rows = now.rows,
     recent_rate = CASE
-        WHEN now.seconds > :gap THEN NULL
+        WHEN now.seconds > :gap OR now.seconds < 0 THEN NULL
         WHEN r.recent_rate IS NULL THEN (now.rows - r.sampled_rows) / now.seconds
         ELSE r.recent_rate
             + (1 - exp(-now.seconds / :tau)) * ((now.rows - r.sampled_rows) / now.seconds - r.recent_rate)
     END
-FROM now WHERE r.id = now.id AND (r.sampled_at IS NULL OR r.sampled_at < now.at - interval '0.9 s')
+FROM now WHERE r.id = now.id AND coalesce(abs(extract(epoch FROM now.at - r.sampled_at)) > 0.9, true)
 """)
-"""Of two workers at once, the second finds that it is done."""
+"""Of two workers at once, the second finds that it is done. A sample from the future is of a clock set back since."""
 
 _TELL = text("""
 UPDATE backfill_runs

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, Select, Uuid, cast, func, null, select, text
 
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.errors import SealError
 from db.models import AuditKey, DataKey
 from db.sessions import Database

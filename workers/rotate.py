@@ -1,6 +1,5 @@
 """ROTATE: sealed values under new data keys, of everybody or of some organizations, history included."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -16,9 +15,6 @@ from db.vault import Vault
 from workers.key_change import drop_unused_keys, replace_keys, within
 from workers.tasks import Batch, Counts, Run, Source, add_findings, tell_findings
 from workers.verify import SHUT
-
-GRACE: Final = 2.0
-"""Seconds between the last value that is sealed again and the end of the key that sealed it before."""
 
 
 class Rotate:
@@ -68,8 +64,6 @@ class Rotate:
     async def conclude(self, database: Database, vault: Vault, run: Run) -> str | None:
         """Destroy the retired keys that nothing is sealed by any more."""
         if not run.dry_run:
-            # Whoever has read a row before it was sealed again still looks for its key.
-            await asyncio.sleep(GRACE)
             await drop_unused_keys(database, vault, run)
         return await tell_findings(database, run)
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     exists,
+    func,
     literal_column,
     or_,
     select,
@@ -26,7 +27,8 @@ from sqlalchemy import (
 )
 
 from db import history
-from db.models import BackfillRun, Config, ConfigField, QuarantinedConfig
+from db.crypto.sealing import random_nonces
+from db.models import Config, ConfigField, QuarantinedConfig
 from db.prepared import Prepared
 from db.sessions import Database
 from db.stored import SchemaField, StoredConfig, select_stored, stored_fetched
@@ -52,7 +54,7 @@ class Seal:
         """Legacy rows, and rows whose field older software made or changed without looking at them."""
         if source is Source.HISTORY:
             return seal_history.candidates()
-        return select(Config.id).where(_is_unsettled())
+        return select(*_IN_PLACES).where(_is_unsettled())
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
         """Nothing comes before."""
@@ -92,11 +94,26 @@ def _is_unsettled() -> Any:
     return and_(loose, or_(Config.legacy, exists().where(of_its_schema)))
 
 
+_NOBODY: Final = literal_column("'00000000-0000-0000-0000-000000000000'::uuid", Uuid())
+
+_IN_PLACES: Final = (
+    func.coalesce(Config.integration_id, _NOBODY).label("integration_id"),
+    func.coalesce(Config.organization_id, _NOBODY).label("organization_id"),
+    Config.id,
+)
+"""The order of ix_configs_unsettled: a batch is of few integrations. It finds its rows' entries in every index beside
+each other, holds few schemas, and what it tells the API to read anew is few places and not all of them."""
+
+
 def waiting() -> Select[Any]:
-    """What a new run would have something to do with: not what the last one left alone, unless it was written since."""
-    since = and_(QuarantinedConfig.config_id == Config.id, BackfillRun.started_at >= Config.updated_at)
-    undecided = exists().where(QuarantinedConfig.run_id == BackfillRun.id, since)
-    left = and_(Config.sealed.is_not(None), SchemaField.field_type.is_distinct_from(ConfigType.SECRET))
+    """What a new run would have something to do with: not what the last one left alone, unless it was written since, or
+    has another type by now."""
+    undecided = exists().where(
+        QuarantinedConfig.config_id == Config.id,
+        QuarantinedConfig.seen_writer == literal_column("CAST(CAST(configs.xmin AS text) AS bigint)"),
+        QuarantinedConfig.seen_type == func.coalesce(SchemaField.field_type, Config.config_type),
+    )
+    left = and_(Config.sealed.is_not(None), (SchemaField.field_type != ConfigType.SECRET).is_(True))
     found = select(Config.id).outerjoin(SchemaField, _OF_ITS_SCHEMA)
     return found.where(_is_unsettled(), ~left, ~undecided)
 
@@ -159,7 +176,8 @@ async def _write(batch: Batch, found: Sequence[_Found], outcomes: Sequence[Outco
     sealers = await transaction.sealers({o.row.organization_id for o, _ in kept if isinstance(o, Sealed)})
     written = list[Sealed | Kept]()
     async for part in _in_turns(kept):
-        written += [reseal(outcome, sealers) for outcome, _ in part]
+        nonces = random_nonces(len(part))
+        written += [reseal(outcome, sealers, nonce) for (outcome, _), nonce in zip(part, nonces, strict=True)]
     seen = [one for _, one in kept]
     if await transaction.session.touch(_UPDATE, *_columns(written, seen)) == len(written):
         return [*written]
@@ -237,7 +255,16 @@ transaction is writing is waited for, and looked at again: it has another writer
 _OURS: Final = "SELECT id FROM configs WHERE id = ANY($1) AND xmin = CAST(pg_current_xact_id() AS xid)"
 
 _QUARANTINE = text("""
-INSERT INTO quarantined_configs (config_id, run_id, reason)
-SELECT u.id, :run, u.reason FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS varchar[])) AS u (id, reason)
-ON CONFLICT (config_id) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason
+INSERT INTO quarantined_configs (config_id, run_id, reason, seen_writer, seen_type)
+SELECT u.id, :run, u.reason, seen.writer, seen.type
+FROM unnest(CAST(:ids AS uuid[]), CAST(:reasons AS varchar[])) AS u (id, reason), LATERAL (
+    SELECT CAST(CAST(c.xmin AS text) AS bigint) AS writer, coalesce(f.field_type, c.config_type) AS type
+    FROM configs c
+    LEFT JOIN integration_config_schema f ON f.integration_id = c.integration_id AND f.key = c.key
+    WHERE c.id = u.id OFFSET 0
+) AS seen
+ON CONFLICT (config_id) DO UPDATE
+SET run_id = excluded.run_id, reason = excluded.reason, seen_writer = excluded.seen_writer,
+    seen_type = excluded.seen_type
 """)
+"""OFFSET 0 has each row looked up by its id: joined, PostgreSQL would read the whole table for each batch."""

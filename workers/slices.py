@@ -16,6 +16,7 @@ from db.models import BackfillStatus
 from db.prepared import Shapes
 from db.runs import STALE_SECONDS
 from db.sessions import Database, WriteSession
+from workers.keys import Key, bind, key_columns, select_range
 from workers.tasks import Counts, Run, Source
 
 WORKABLE: Final = frozenset({BackfillStatus.ENQUEUED, BackfillStatus.RUNNING})
@@ -41,10 +42,10 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a slice is: its ids after `after` and up to `upper` are left."""
+    """How far a slice is: its keys after `after` and up to `upper` are left."""
 
-    after: uuid.UUID | None
-    upper: uuid.UUID | None
+    after: Key | None
+    upper: Key | None
     sort: str = "on"
     """Whether PostgreSQL may sort, as it is set outside of picking."""
 
@@ -97,28 +98,43 @@ async def hold(session: WriteSession, held: Slice) -> Position:
     return Position(row.lower if row.cursor is None else row.cursor, row.upper, status[0]["sort"])
 
 
-class Picker:
-    """Finds the next ids of a slice that its task concerns. Its statements are compiled once for all batches."""
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Rows that are next: their ids, the first one's key and the last one's, and whether there are more."""
 
-    def __init__(self, candidates: Select[Any], source: Source) -> None:
+    ids: Sequence[uuid.UUID]
+    first: Key | None
+    last: Key | None
+    more: bool
+
+
+class Picker:
+    """Finds the next rows of a slice that its task concerns. Its statements are compiled once for all batches."""
+
+    def __init__(self, candidates: Select[Any]) -> None:
         self._candidates = candidates
-        self._id = source.model.id
+        names = [column.name for column in key_columns(candidates)]
+        self._pick = _PICK.format(ids=names[-1], first=_nth(names, "1"), last=_nth(names, "least(count(*), {most})"))
         self._shapes = Shapes(self._make)
 
-    async def pick(self, session: WriteSession, position: Position, limit: int) -> Sequence[uuid.UUID]:
-        """So many ids at most. Right after `hold`, which has them read in an index's order."""
+    async def pick(self, session: WriteSession, position: Position, most: int) -> Picked:
+        """So many rows at most. Right after `hold`, which has them read in an index's order."""
         found = self._shapes.find(position.after is not None, position.upper is not None)
-        given = found.arguments({"after": position.after, "upper": position.upper, "limit": limit})
-        rows = await session.fetch(_PICK.format(found.text, len(given) + 1), *given, position.sort)
-        return rows[0]["ids"] or []
+        given = found.arguments({**bind(position.after, position.upper), "limit": most + 1})
+        head = self._pick.format(most=f"${len(given) + 2}", sort=f"${len(given) + 1}")
+        row = (await session.fetch(f"{head} FROM ({found.text}) AS p", *given, position.sort, most))[0]
+        ids: Sequence[uuid.UUID] = row["ids"] or ()
+        return Picked(ids[:most], row["first"], row["last"], len(ids) > most)
 
     def _make(self, after: bool, upper: bool) -> Select[Any]:
-        id, candidates = self._id, self._candidates
-        if after:
-            candidates = candidates.where(id > bindparam("after", type_=id.type))
-        if upper:
-            candidates = candidates.where(id <= bindparam("upper", type_=id.type))
-        return candidates.order_by(id).limit(bindparam("limit", type_=Integer))
+        rows = select_range(self._candidates, after=after, upper=upper)
+        return rows.limit(bindparam("limit", type_=Integer))
+
+
+def _nth(names: Sequence[str], which: str) -> str:
+    """The key of one of the picked rows, where there is any."""
+    parts = ", ".join(f"(array_agg(p.{name}))[{which}]" for name in names)
+    return f"CASE WHEN count(*) > 0 THEN ARRAY[{parts}] END"
 
 
 @asynccontextmanager
@@ -130,7 +146,7 @@ async def in_index_order(session: WriteSession) -> AsyncGenerator[None]:
     await session.execute(text("SET LOCAL enable_sort TO DEFAULT"))
 
 
-async def advance(session: WriteSession, held: Slice, cursor: uuid.UUID | None, counts: Counts, *, done: bool) -> None:
+async def advance(session: WriteSession, held: Slice, cursor: Key | None, counts: Counts, *, done: bool) -> None:
     """Move the cursor past the rows that this transaction has worked on."""
     parameters = {
         "cursor": cursor,
@@ -145,8 +161,9 @@ async def advance(session: WriteSession, held: Slice, cursor: uuid.UUID | None, 
 
 FREE: Final = (
     "NOT done AND (claimed_by IS NULL OR heartbeat_at IS NULL"
-    f" OR heartbeat_at < clock_timestamp() - interval '{STALE_SECONDS} seconds')"
+    f" OR abs(extract(epoch FROM clock_timestamp() - heartbeat_at)) > {STALE_SECONDS})"
 )
+"""A heartbeat from the future is of a clock that was set back since."""
 
 _STATUS = text("SELECT status FROM backfill_runs WHERE id = :run FOR SHARE")
 
@@ -156,7 +173,9 @@ FROM backfill_runs WHERE id = $1
 """
 """What comes next is picking: `in_index_order`, without round trips of its own."""
 
-_PICK = "SELECT array_agg(p.id) AS ids, set_config('enable_sort', ${1}, true) FROM ({0}) AS p"
+_PICK = """
+SELECT array_agg(p.{ids}) AS ids, {first} AS first, {last} AS last, set_config('enable_sort', {{sort}}, true)
+"""
 
 _CLAIM = text(f"""
 UPDATE backfill_slices SET claimed_by = :owner, heartbeat_at = clock_timestamp()
@@ -185,7 +204,7 @@ FROM backfill_slices WHERE run_id = :run AND number = :number FOR UPDATE
 
 _ADVANCE = text("""
 UPDATE backfill_slices
-SET cursor = coalesce(:cursor, cursor), done = :done, heartbeat_at = clock_timestamp(),
+SET cursor = coalesce(CAST(:cursor AS uuid[]), cursor), done = :done, heartbeat_at = clock_timestamp(),
     claimed_by = CASE WHEN :done THEN NULL ELSE claimed_by END,
     total = CASE WHEN :done THEN processed + :processed ELSE total END,
     processed = processed + :processed, changed = changed + :changed,

@@ -52,7 +52,8 @@ async def is_door_shut(session: ReadSession) -> bool:
 
 _IN_VAIN = text("""
 SELECT 1 FROM backfill_runs r
-WHERE r.kind = 'seal' AND NOT r.dry_run AND r.finished_at > clock_timestamp() - make_interval(secs => :rest) AND (
+WHERE r.kind = 'seal' AND NOT r.dry_run
+    AND r.finished_at BETWEEN clock_timestamp() - make_interval(secs => :rest) AND clock_timestamp() AND (
     r.status <> 'succeeded'
     OR NOT EXISTS (SELECT FROM backfill_slices s WHERE s.run_id = r.id AND s.changed + s.quarantined > 0)
 )

@@ -4,16 +4,17 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import text
 
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.sessions import Database, WriteSession
 from db.vault import Transaction, Vault
 from workers.failures import is_passing, name_of
+from workers.keys import Key
 from workers.pacing import Pace, wait_turn
-from workers.slices import Lost, Picker, Slice, advance, hold
+from workers.slices import Lost, Picked, Picker, Slice, advance, hold
 from workers.tasks import Batch, Counts, Task
 from workers.throttle import Throttle
 
@@ -49,7 +50,7 @@ class Steps:
         self._vault = vault
         self._task = task
         self._held = held
-        self._picker = Picker(task.candidates(held.source, held.run), held.source)
+        self._picker = Picker(task.candidates(held.source, held.run))
         self._pace = pace
         self._throttle = throttle
         self._retried = 0
@@ -98,35 +99,37 @@ class Steps:
             raise EveryRowRaises(f"every row {reason}")
 
     async def _work(self, session: WriteSession, size: int) -> _Step:
-        batch, last = await self._open(session, size)
+        batch, picked = await self._open(session, size)
         counts = await self._task.work(batch) if batch.ids else Counts()
-        return await self._close(batch, counts, last=last)
+        return await self._close(batch, picked, counts)
 
     async def _skip_row(self, session: WriteSession, reason: str) -> _Step:
-        batch, last = await self._open(session, 1)
+        batch, picked = await self._open(session, 1)
         counts = await self._task.set_aside(batch, reason) if batch.ids else Counts()
-        return await self._close(batch, counts, last=last)
+        return await self._close(batch, picked, counts)
 
-    async def _open(self, session: WriteSession, size: int) -> tuple[Batch, bool]:
+    async def _open(self, session: WriteSession, size: int) -> tuple[Batch, Picked]:
         held = self._held
-        position = await hold(session, held)
-        found = await self._picker.pick(session, position, size + 1)
+        picked = await self._picker.pick(session, await hold(session, held), size)
         transaction = Transaction(session, held.run.principal, self._vault)
-        return Batch(transaction, held.run, held.source, found[:size]), len(found) <= size
+        return Batch(transaction, held.run, held.source, picked.ids), picked
 
-    async def _close(self, batch: Batch, counts: Counts, *, last: bool) -> _Step:
-        cursor: Any = batch.ids[-1] if batch.ids else None
-        await advance(batch.transaction.session, self._held, cursor, counts, done=last)
+    async def _close(self, batch: Batch, picked: Picked, counts: Counts) -> _Step:
+        await advance(batch.transaction.session, self._held, picked.last, counts, done=not picked.more)
         if not batch.run.dry_run and (counts.changed or counts.quarantined):
-            batch.transaction.record(_deed(batch, counts))
-        return _Step(len(batch.ids), last)
+            batch.transaction.record(_deed(batch, picked, counts))
+        return _Step(len(batch.ids), not picked.more)
 
 
-def _deed(batch: Batch, counts: Counts) -> Deed:
-    """One event a batch. The rows are those of the source from the first id to the last that the task concerned."""
-    rows = {"source": batch.source.value, "first": str(batch.ids[0]), "last": str(batch.ids[-1])}
+def _deed(batch: Batch, picked: Picked, counts: Counts) -> Deed:
+    """One event a batch. The rows are those of the source from the first key to the last that the task concerned."""
+    rows = {"source": batch.source.value, "first": _tell(picked.first), "last": _tell(picked.last)}
     done = {"changed": counts.changed, "quarantined": counts.quarantined}
     return Deed(f"backfill.{batch.run.kind}", detail={"run": str(batch.run.id), **rows, **done})
+
+
+def _tell(key: Key | None) -> str:
+    return "/".join(str(part) for part in key or ())
 
 
 _PROCESSED = text("SELECT coalesce(sum(processed), 0) FROM backfill_slices WHERE run_id = :run")

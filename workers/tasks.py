@@ -19,7 +19,7 @@ from db.vault import Transaction, Vault
 
 
 class Source(StrEnum):
-    """A table that a task goes through, by its ids."""
+    """A table that a task goes through, in an order of its own (see `workers.keys`)."""
 
     CONFIGS = "configs"
     HISTORY = "config_history"
@@ -94,7 +94,7 @@ class Task(Protocol):
         ...
 
     def candidates(self, source: Source, run: Run) -> Select[Any]:
-        """The ids of the rows that it concerns. Run for every batch: what is done is left out."""
+        """The keys of the rows that it concerns. Run for every batch: what is done is left out."""
         ...
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:

@@ -12,7 +12,7 @@ from db.crypto.witness import CONFIG, HISTORY, Witness
 from db.history import PastValue, select_history
 from db.models import Config, ConfigField, ConfigVersion, QuarantinedConfig
 from db.sessions import Database
-from db.stored import StoredConfig, select_stored, stored, wrap
+from db.stored import StoredConfig, rewrap, select_stored, stored
 from db.values import ConfigType, Unfit, coerce, dump, is_empty
 from db.vault import Vault
 from workers.certificate import add_tally, certify
@@ -78,7 +78,7 @@ class Verify:
         found = await tell_findings(database, run)
         if found is not None or run.dry_run:
             return found
-        return await shut(database) or await certify(database, vault, run)
+        return await shut(database, run.id) or await certify(database, vault, run)
 
     def _witness_of(self, batch: Batch) -> Witness:
         """The run's own: what it opened in an earlier run proves nothing now."""
@@ -142,7 +142,7 @@ def _fault(row: StoredConfig) -> str | None:
 
 def _value_fault(row: StoredConfig) -> str | None:
     try:
-        fits = dump(wrap(coerce(row.raw, row.type))) == dump(row.value)
+        fits = dump(rewrap(row.value, coerce(row.raw, row.type))) == dump(row.value)
     except Unfit as error:
         return f"does not fit its type {row.type}: {error}"
     return None if fits else f"is not stored as its type {row.type}"

@@ -12,12 +12,12 @@ from arq.cron import CronJob
 from redis.exceptions import RedisError
 
 from db.errors import SettingsError
+from db.opening import open_current
 from db.queue import QUEUE, WORK, connect, deserialize, serialize
 from db.reachability import check_postgres, check_redis
 from db.sessions import Database
 from db.settings import Settings
-from db.start import make_vault, open_keyring
-from db.upgrade import is_current
+from db.start import open_vault
 from db.vault import Vault
 from workers.engine import Engine
 from workers.jobs import look_for_runs, prune_old_changes, seal_waiting, work_on_run
@@ -50,16 +50,8 @@ async def run(environ: Mapping[str, str]) -> None:
 @asynccontextmanager
 async def open_parts(settings: Settings, database_url: str) -> AsyncGenerator[tuple[Database, Vault]]:
     """The database, once it is migrated, and the vault, once its keyring opens what is there."""
-    database = Database(database_url)
-    try:
-        async with database.engine.connect() as connection:
-            if not await is_current(connection):
-                raise SettingsError("the database is not at this software's revision: run python -m db upgrade")
-        async with database.read() as session:
-            keyring = await open_keyring(settings, session)
-        yield database, make_vault(settings, keyring)
-    finally:
-        await database.close()
+    async with open_current(database_url) as database:
+        yield database, await open_vault(settings, database)
 
 
 def make_worker(

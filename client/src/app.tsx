@@ -7,6 +7,7 @@ import { ViewerDocument } from "./api/generated";
 import { AuditPage } from "./audit/page";
 import { BackfillPage } from "./backfill/page";
 import { Button, Empty, Failure, Loading, PageFrame } from "./components/basics";
+import { Boundary } from "./components/boundary";
 import { Icon, type IconName } from "./components/icons";
 import { applyTheme, isDark } from "./components/theme";
 import { ConfigsPage } from "./configs/page";
@@ -14,6 +15,7 @@ import { EditPage } from "./edit/page";
 import { IntegrationsPage } from "./integrations/list";
 import { IntegrationPage } from "./integrations/page";
 import { OrganizationsPage } from "./organizations/list";
+import { MissingPage } from "./organizations/missing";
 import { OrganizationPage } from "./organizations/page";
 import { Mark, SignIn } from "./session/sign-in";
 import { refresh } from "./session/people";
@@ -86,6 +88,7 @@ interface Place {
 const PLACES: readonly Place[] = [
   { path: "/", name: "Configuration", icon: "list", needs: "config:read", page: ConfigsPage },
   { path: "/organizations", name: "Organizations", icon: "building", needs: "config:read", page: OrganizationsPage },
+  { path: "/missing", name: "Missing values", icon: "warning", needs: "config:read", page: MissingPage },
   { path: "/integrations", name: "Integrations", icon: "plug", needs: "config:read", page: IntegrationsPage },
   { path: "/backfill", name: "Backfill and keys", icon: "key", needs: "backfill:run", page: BackfillPage },
   { path: "/audit", name: "Audit", icon: "history", needs: "audit:read", page: AuditPage },
@@ -136,15 +139,17 @@ function Shell(): ReactElement {
           </Button>
         </div>
       </header>
-      <Switch>
-        {[...places, ...below].map(({ path, page }) => (
-          <Route key={path} path={path} component={page} />
-        ))}
-        <Route path="/">{places[0] ? <Redirect to={places[0].path} /> : <Nothing />}</Route>
-        <Route>
-          <NoPage />
-        </Route>
-      </Switch>
+      <Boundary place={location}>
+        <Switch>
+          {[...places, ...below].map(({ path, page }) => (
+            <Route key={path} path={path} component={page} />
+          ))}
+          <Route path="/">{places[0] ? <Redirect to={places[0].path} /> : <Nothing />}</Route>
+          <Route>
+            <NoPage />
+          </Route>
+        </Switch>
+      </Boundary>
     </div>
   );
 }
@@ -152,8 +157,16 @@ function Shell(): ReactElement {
 function Place({ place }: { place: Place }): ReactElement {
   const [location] = useLocation();
   const here = place.path === "/" ? location === "/" : location.startsWith(place.path);
+  const link = useRef<HTMLAnchorElement>(null);
+  useEffect(() => {
+    // On a narrow screen the navigation scrolls sideways.
+    const nav = link.current?.parentElement;
+    if (!here || !link.current || !nav) return;
+    const [shown, frame] = [link.current.getBoundingClientRect(), nav.getBoundingClientRect()];
+    nav.scrollLeft += Math.max(0, shown.right - frame.right) - Math.max(0, frame.left - shown.left);
+  }, [here]);
   return (
-    <Link href={place.path} aria-current={here ? "page" : undefined}>
+    <Link ref={link} href={place.path} aria-current={here ? "page" : undefined}>
       <Icon name={place.icon} />
       {place.name}
     </Link>

@@ -81,9 +81,9 @@ class DataKey:
         """The sealed value. ValueError, which never repeats the value, if it is no value JSON can hold."""
         return self.seal_encoded(place, encode(value))
 
-    def seal_encoded(self, place: Place, payload: bytes) -> bytes:
-        """The sealed value of which `payload` is what `encode` makes."""
-        nonce = self._nonce()
+    def seal_encoded(self, place: Place, payload: bytes, nonce: bytes | None = None) -> bytes:
+        """The sealed value of what `encode` made. Whoever seals many gives each its own of `random_nonces`."""
+        nonce = nonce or self._nonce()
         return self._header + nonce + self._cipher.encrypt(nonce, payload, self.associated_data(place))
 
     def open(self, place: Place, sealed: bytes) -> JSONValue:
@@ -146,6 +146,12 @@ def data_key_id_of(sealed: bytes) -> UUID:
     if len(sealed) < _SHORTEST or sealed[0] != VERSION:
         raise SealError
     return UUID(bytes=sealed[1:_NONCE_AT])
+
+
+def random_nonces(count: int) -> list[bytes]:
+    """So many nonces, each for one value. Asking the system for each of them costs as much as sealing it."""
+    drawn = os.urandom(count * NONCE_LENGTH)
+    return [drawn[at : at + NONCE_LENGTH] for at in range(0, len(drawn), NONCE_LENGTH)]
 
 
 def random_nonce() -> bytes:

@@ -16,7 +16,7 @@ from db.models.change import ConfigChange, PrunedChanges
 from db.models.config import Config, ConfigVersion, QuarantinedConfig
 from db.models.integration import ConfigField, Integration, Mapping
 from db.models.organization import DataKey, Organization
-from db.models.record import Token
+from db.models.token import Token
 
 __all__ = [
     "ACTIVE",

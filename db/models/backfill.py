@@ -94,9 +94,10 @@ class BackfillRun(Base):
 
 
 class BackfillSlice(Base):
-    """A range of ids of one table, `lower` (exclusive, null: from the first) to `upper` (inclusive, null: to the last).
+    """A range of keys of one table: after `lower` (null: from the first), up to and with `upper` (null: to the last).
 
-    `cursor` is the last id that is done and commits with the rows it covers. A slice belongs to the
+    A key is what the run's kind has its rows in order of; its last part is the row's id.
+    `cursor` is the last key that is done and commits with the rows it covers. A slice belongs to the
     worker in `claimed_by` until its heartbeat is stale.
     """
 
@@ -105,9 +106,9 @@ class BackfillSlice(Base):
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     source: Mapped[str] = mapped_column(String(32))
-    lower: Mapped[uuid.UUID | None]
-    upper: Mapped[uuid.UUID | None]
-    cursor: Mapped[uuid.UUID | None]
+    lower: Mapped[list[uuid.UUID] | None] = mapped_column(ARRAY(Uuid))
+    upper: Mapped[list[uuid.UUID] | None] = mapped_column(ARRAY(Uuid))
+    cursor: Mapped[list[uuid.UUID] | None] = mapped_column(ARRAY(Uuid))
     done: Mapped[bool] = mapped_column(server_default="false")
     total: Mapped[int] = mapped_column(server_default="0")
     processed: Mapped[int] = mapped_column(server_default="0")

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -118,7 +119,11 @@ class ConfigVersion(Base):
 
 
 class QuarantinedConfig(Base):
-    """A legacy row that a run could not decide, and why. A write or a delete of the row clears it."""
+    """A legacy row that a run could not decide, and why. A write or a delete of the row clears it.
+
+    `seen_writer` is the transaction that had written the row by then (its `xmin`), `seen_type` its effective type: when
+    either is another by now, a new run may decide otherwise.
+    """
 
     __tablename__ = "quarantined_configs"
 
@@ -126,3 +131,5 @@ class QuarantinedConfig(Base):
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("backfill_runs.id"))
     reason: Mapped[str] = mapped_column(String(255))
     since: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    seen_writer: Mapped[int | None] = mapped_column(BigInteger)
+    seen_type: Mapped[ConfigType | None] = mapped_column(CONFIG_TYPE)

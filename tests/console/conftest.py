@@ -3,6 +3,7 @@
 service     a running demo that asks for a reason before it reveals
 visit       a browser's window, signed in as the admin; a fault in it fails the test
 open_visit  more of them: other tokens, sizes, languages and zones
+place       an integration of the test's own, mapped to a new organization
 """
 
 import base64
@@ -20,6 +21,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.console.chromium import build_console, environment, install_browser
+from tests.console.place import Place
 from tests.console.provider import Provider
 from tests.console.visit import Service, Visit
 from tests.e2e.conftest import Demo
@@ -108,6 +110,12 @@ async def open_visit(browser: Browser, service: Service, browser_files: tuple[Pa
 async def visit(open_visit: OpenVisit) -> Visit:
     """A window of the admin's."""
     return await open_visit()
+
+
+@pytest.fixture
+def place(service: Service, request: pytest.FixtureRequest) -> Place:
+    """A place of the test's own."""
+    return Place(service, request.node.name)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ Whoever comes to /authorize is signed in at once and sent back with a code. `sec
 
 import base64
 import hashlib
-import json
 import secrets
 import threading
 import time
@@ -15,6 +14,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+
+from tests.json_answers import JSONAnswers
 
 CLIENT = "strongroom-console"
 
@@ -60,7 +61,7 @@ class Provider:
         return {"access_token": "opaque", "id_token": token, "refresh_token": secrets.token_urlsafe(16)}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JSONAnswers, BaseHTTPRequestHandler):
     provider: Provider
 
     def do_GET(self) -> None:
@@ -69,41 +70,25 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/.well-known/openid-configuration":
             base = self.provider.url
             ends = {"jwks_uri": "jwks", "authorization_endpoint": "authorize", "token_endpoint": "token"}
-            self._answer({"issuer": base} | {name: f"{base}/{end}" for name, end in ends.items()})
+            self.answer({"issuer": base} | {name: f"{base}/{end}" for name, end in ends.items()})
         elif url.path == "/jwks":
-            self._answer({"keys": [self.provider.key.as_dict(private=False)]})
+            self.answer({"keys": [self.provider.key.as_dict(private=False)]})
         elif url.path == "/authorize" and query["client_id"] == CLIENT and query["code_challenge_method"] == "S256":
             code = secrets.token_urlsafe(16)
             self.provider.challenges[code] = query["code_challenge"]
-            self.send_response(302)
-            self.send_header(
-                "location", f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
-            )
-            self.end_headers()
+            self.send_on(f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}")
         else:
             self.send_error(404)
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"])).decode()
-        form = {name: values[0] for name, values in parse_qs(body).items()}
+        form = {name: values[0] for name, values in parse_qs(self.read()).items()}
         if form["grant_type"] == "refresh_token":
             self.provider.refreshed += 1
-            self._answer(self.provider.grant())
+            self.answer(self.provider.grant())
             return
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         if self.provider.challenges.pop(form["code"], None) != challenge:
             self.send_error(400)
             return
-        self._answer(self.provider.grant())
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        sent = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(sent)))
-        self.end_headers()
-        self.wfile.write(sent)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        self.answer(self.provider.grant())

@@ -31,8 +31,23 @@ async def test_the_log_is_filtered_and_shared(visit: Visit, service: Service) ->
     await expect(visit.rows()).to_have_count(2)
     await page.get_by_label("Until").fill("2020-01-01T00:00")
     await expect(page.get_by_text("Nothing matches these filters")).to_be_visible()
+    await page.get_by_label("Who").fill("somebody")
+    await page.wait_for_url(re.compile("actor=somebody"))
     await page.get_by_role("button", name="Clear filters").first.click()
+    await expect(page.get_by_label("Who")).to_have_value("")
     await visit.row("audited_key").get_by_role("link").click()
     await expect(page.get_by_role("dialog").get_by_text("127.0.0.1")).to_be_visible()
     await page.wait_for_url(re.compile("event="))
     await visit.check_accessibility()
+
+
+async def test_an_address_means_the_same_moments_to_everybody(open_visit) -> None:
+    """Two people who open the same address see the same events, each at the time of their own clock."""
+    tokyo = await open_visit(timezone_id="Asia/Tokyo")
+    await tokyo.go("/audit")
+    await tokyo.page.get_by_label("From").fill("2026-01-02T09:30")
+    await tokyo.page.wait_for_url(re.compile("since="))
+    await expect(tokyo.page.get_by_label("From")).to_have_value("2026-01-02T09:30")
+    london = await open_visit(timezone_id="Europe/London")
+    await london.page.goto(tokyo.page.url)
+    await expect(london.page.get_by_label("From")).to_have_value("2026-01-02T00:30")

@@ -1,71 +1,10 @@
 """Editing by the integration's schema."""
 
-from typing import Any
-
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import expect
 
+from tests.console.place import Place, entry
 from tests.console.visit import Service, Visit
-
-FIELDS = [
-    {"key": "host", "type": "STRING", "required": True, "description": "Host name"},
-    {"key": "port", "type": "INT", "description": "Port"},
-    {"key": "tls", "type": "BOOL", "default": True, "description": "Use TLS"},
-    {"key": "labels", "type": "JSON", "description": "Labels"},
-    {"key": "region", "type": "STRING", "options": ["eu", "us"], "description": "Region"},
-    {"key": "password", "type": "SECRET", "required": True, "description": "Password"},
-]
-VALUES = """query ($i: ID!, $o: ID!) {
-  overview(integrationId: $i, organizationId: $o) { entries { key override { value } } }
-}"""
-
-
-class Place:
-    """An integration of its own, mapped to a new organization."""
-
-    def __init__(self, service: Service, name: str) -> None:
-        self._service = service
-        organization = "mutation ($n: String!) { createOrganization(input: {name: $n}) { organization { id } } }"
-        integration = "mutation ($i: CreateIntegrationInput!) { createIntegration(input: $i) { integration { id } } }"
-        mapping = "mutation ($i: CreateMappingInput!) { createMapping(input: $i) { mapping { id } } }"
-        self.organization = service.run(organization, n=f"Org of {name}")["createOrganization"]["organization"]["id"]
-        made = service.run(integration, i={"name": name, "configSchema": FIELDS})
-        self.integration = made["createIntegration"]["integration"]["id"]
-        config = {"host": "old.example.com", "port": 22, "password": "first-secret"}
-        given = {
-            "integrationId": self.integration,
-            "organizationId": self.organization,
-            "entityId": "e-1",
-            "config": config,
-        }
-        self.mapping = service.run(mapping, i=given)["createMapping"]["mapping"]["id"]
-        self.path = f"/edit/{self.integration}?organization={self.organization}"
-
-    def write(self, **config: Any) -> None:
-        """Write values as somebody else."""
-        update = "mutation ($i: UpdateMappingInput!) { updateMapping(input: $i) { mapping { id } } }"
-        self._service.run(update, i={"id": self.mapping, "config": config})
-
-    def read(self) -> dict[str, Any]:
-        """The organization's own values, in the clear where they are no secret."""
-        found = self._service.run(VALUES, i=self.integration, o=self.organization)["overview"][0]["entries"]
-        return {entry["key"]: entry["override"]["value"] for entry in found if entry["override"]}
-
-    def resolve(self, name: str) -> dict[str, Any]:
-        """What an SDK client gets."""
-        query = "query ($n: String!, $o: ID!) { resolve(integration: $n, organizationId: $o) { config } }"
-        return self._service.run(query, n=name, o=self.organization)["resolve"]["config"]
-
-
-@pytest.fixture
-def place(service: Service, request: pytest.FixtureRequest) -> Place:
-    """A place of the test's own."""
-    return Place(service, request.node.name)
-
-
-def entry(visit: Visit, key: str) -> Locator:
-    """The editor of one key."""
-    return visit.page.locator(f".entry[data-key='{key}']")
 
 
 async def test_each_kind_of_value(visit: Visit, place: Place, request: pytest.FixtureRequest) -> None:
@@ -118,27 +57,6 @@ async def test_problems_land_beside_their_fields(visit: Visit, place: Place) -> 
     await expect(entry(visit, "port").locator(".react-aria-FieldError")).to_contain_text("64 bits")
     await expect(entry(visit, "password").locator(".react-aria-FieldError")).to_be_visible()
     assert place.read()["port"] == 22
-
-
-async def test_two_people_editing(visit: Visit, place: Place) -> None:
-    """Who saves over somebody else's newer value is shown both, and nothing is written until each is decided."""
-    page = visit.page
-    await visit.go(place.path)
-    await page.get_by_label("Host name", exact=True).fill("mine.example.com")
-    await page.get_by_label("Port", exact=True).fill("2222")
-    place.write(host="theirs.example.com", port=3333)
-    await page.get_by_role("button", name="Save").click()
-    host = page.get_by_role("group", name="Conflict of host")
-    await expect(host.get_by_text("theirs.example.com")).to_be_visible()
-    await expect(host.get_by_text("mine.example.com")).to_be_visible()
-    await expect(page.get_by_role("button", name="Save")).to_be_disabled()
-    assert place.read()["host"] == "theirs.example.com"
-    await visit.check_accessibility()
-    await page.get_by_role("button", name="Use mine: host").click()
-    await page.get_by_role("button", name="Keep theirs: port").click()
-    await page.get_by_role("button", name="Save").click()
-    await expect(page.get_by_text("Saved.")).to_be_visible()
-    assert place.read() == {"host": "mine.example.com", "port": 3333, "password": "[SECRET]"}
 
 
 async def test_a_standalone_value(visit: Visit, service: Service) -> None:

@@ -2,7 +2,7 @@
 
 from playwright.async_api import expect
 
-from tests.console.test_edit import Place
+from tests.console.place import Place
 from tests.console.visit import Service, Visit
 
 OVERVIEW = "query ($o: ID!) { overview(organizationId: $o) { entries { key source missing } } }"
@@ -23,8 +23,8 @@ async def test_a_change_of_type_is_previewed(visit: Visit, service: Service) -> 
     await visit.check_accessibility()
     await page.get_by_role("button", name="Review changes").click()
     preview = page.get_by_role("dialog", name="What this change does")
-    await expect(preview.get_by_text("Number becomes Text: 1 value are converted.")).to_be_visible()
-    await expect(preview.get_by_text("Removed: 1 value go to the history")).to_be_visible()
+    await expect(preview.get_by_text("Number becomes Text: 1 value is converted.")).to_be_visible()
+    await expect(preview.get_by_text("Removed: 1 value goes to the history")).to_be_visible()
     await visit.check_accessibility()
     assert place.read()["port"] == 22
     await preview.get_by_role("button", name="Save the schema").click()

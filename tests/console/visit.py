@@ -13,10 +13,22 @@ from tests.e2e.conftest import ROOT, Demo
 OPERATIONS = set(json.loads((ROOT / "client" / "public" / "operations.json").read_text()).values())
 """What the API trusts the console to send, where it trusts nothing else."""
 
-_ARRIVED = """() => Promise.allSettled(
-    document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity).map((one) => one.finished)
-)"""
-"""Settles when every animation that ends has ended."""
+PATIENCE = 60_000
+"""How long a test waits for what has to come, in ms: a busy machine is slow, and only a failure waits for so long."""
+
+expect.set_options(timeout=PATIENCE)
+
+_STILL = """async () => {
+    for (let frames = 0; frames < 2; frames += 1) {
+        await new Promise(requestAnimationFrame);
+        const moving = document.getAnimations().filter((one) =>
+            one.playState === 'running' && one.effect.getComputedTiming().endTime !== Infinity);
+        if (moving.length > 0) frames = -1;
+        await Promise.allSettled(moving.map((one) => one.finished));
+    }
+}"""
+"""Settles when nothing moves for two frames. One look is not enough: what was asked for a moment ago begins to move
+with the frame that it is drawn in, and when it ends something else may begin. What turns for ever does not count."""
 
 
 class Service:
@@ -36,7 +48,7 @@ class Service:
         start = "mutation ($i: StartBackfillInput!) { startBackfill(input: $i) { run { id } } }"
         id = self.run(start, i={"kind": kind})["startBackfill"]["run"]["id"]
         query = "query ($id: ID!) { backfillRun(id: $id) { status } }"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE / 1000):
             while self.run(query, id=id)["backfillRun"]["status"] != "SUCCEEDED":
                 await asyncio.sleep(0.1)
 
@@ -64,7 +76,7 @@ class Visit:
     async def open(cls, context: BrowserContext, service: Service, axe: Path, token: str | None) -> "Visit":
         """A window, signed in with a token if one is given."""
         page = await context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         visit = cls(page, service, axe)
         if token is not None:
             await page.add_init_script(
@@ -77,6 +89,12 @@ class Visit:
     async def go(self, path: str = "/") -> None:
         """Open a page of the console."""
         await self.page.goto(f"{self.service.origin}/console{path}")
+
+    async def turn_to(self, path: str) -> None:
+        """Go on to another page as a link does, without loading the console again, until all of it is there."""
+        await self.page.evaluate("(path) => history.pushState(null, '', path)", f"/console{path}")
+        await self.stand_still()
+        await self.settle()
 
     def expect(self, pattern: str) -> None:
         """Some fault is part of the test."""
@@ -110,18 +128,24 @@ class Visit:
         await self.page.get_by_role("heading").first.wait_for()
         await expect(self.page.locator(".loading")).to_have_count(0)
 
-    async def check_accessibility(self, *rules: str) -> None:
-        """Axe finds no violation on the page as it is; of these rules alone, if any are given.
+    async def stand_still(self) -> None:
+        """Until nothing fades or slides any more: a dialog on its way in has colours that nobody reads."""
+        async with asyncio.timeout(PATIENCE / 1000):
+            await self.page.evaluate(_STILL)
 
-        A dialog that is still fading in has colours that nobody reads: axe waits until whatever moves has arrived.
-        """
-        await self.page.evaluate(_ARRIVED)
+    async def check_accessibility(self, *rules: str) -> None:
+        """Axe finds no violation on the page once it stands still; of these rules alone, if any are given."""
+        await self.stand_still()
+        faults = await self.run_axe(*rules)
+        assert not faults, "\n".join(faults)
+
+    async def run_axe(self, *rules: str) -> list[str]:
+        """What axe finds on the page as it is at this moment, with the markup that it finds it in."""
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(self._axe.read_text())
         options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
         found = await self.page.evaluate("(options) => axe.run(options)", options)
-        faults = [f"{one['id']}: {node['html'][:300]}" for one in found["violations"] for node in one["nodes"]]
-        assert not faults, "\n".join(faults)
+        return [f"{one['id']}: {node['html'][:300]}" for one in found["violations"] for node in one["nodes"]]
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

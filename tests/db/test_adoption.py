@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from db import __main__ as command
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring

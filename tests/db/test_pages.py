@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from db import config_lists, history, integrations, mappings, organizations, runs_progress
+from db import config_lists, history_lists, integrations, mappings, organizations, runs_progress
 from db.errors import BadInput
 from db.models import Organization
 from db.pages import PAGE_LIMIT, Order, read_page
 
 ORDERS = [
     config_lists.ORDER,
-    history.ORDER,
+    history_lists.ORDER,
     integrations.ORDER,
     mappings.ORDER,
     organizations.ORDER,
@@ -115,7 +115,7 @@ def test_moments_that_no_cursor_has(moment: str) -> None:
 @pytest.mark.parametrize("version", [True, 1.5, 2**31, -(2**31), 10**30, "1", None])
 def test_versions_that_no_cursor_has(version: Any) -> None:
     """A version that is no 32-bit whole number is refused before PostgreSQL sees it."""
-    refuse(history.ORDER, encode(["history", version]))
+    refuse(history_lists.ORDER, encode(["history", version]))
 
 
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))

@@ -1,5 +1,6 @@
 """The legal moves of runs: PostgreSQL enforces them, whoever writes, and a refusal tells the state."""
 
+import uuid
 from typing import Any
 
 import asyncpg
@@ -8,6 +9,8 @@ import pytest
 from db.errors import Conflict
 from db.models import BackfillKind, BackfillStatus
 from db.runs import TARGETS, Move, cancel_backfill, pause_backfill, resume_backfill, start_backfill
+from db.settings import asyncpg_dsn
+from db.upgrade import upgrade
 
 SEAL = BackfillKind.SEAL
 CALLS = {Move.PAUSE: pause_backfill, Move.RESUME: resume_backfill, Move.CANCEL: cancel_backfill}
@@ -88,19 +91,24 @@ async def test_the_database_holds_one_active_run(transact, sql):
 
 @pytest.mark.parametrize(
     "change",
-    ["cursor = NULL", "cursor = '00000000-0000-4000-8000-000000000001'", "processed = 4", "done = true, processed = 0"],
+    [
+        "cursor = NULL",
+        "cursor = '{00000000-0000-4000-8000-000000000001}'",
+        "processed = 4",
+        "done = true, processed = 0",
+    ],
 )
 async def test_slices_only_go_forward(transact, sql, change):
     """A cursor never goes back, a count never shrinks, and a slice that is done is not worked on again."""
     run = await start(transact)
     await sql.execute(
         "INSERT INTO backfill_slices (run_id, number, source, cursor, processed) "
-        "VALUES ($1, 1, 'configs', '00000000-0000-4000-8000-000000000002', 5)",
+        "VALUES ($1, 1, 'configs', '{00000000-0000-4000-8000-000000000002}', 5)",
         run.id,
     )
     with pytest.raises(asyncpg.CheckViolationError, match="only goes forward"):
         await sql.execute(f"UPDATE backfill_slices SET {change}")
-    forward = "cursor = 'ffffffff-ffff-4fff-bfff-ffffffffffff', processed = 6, done = true"
+    forward = "cursor = '{ffffffff-ffff-4fff-bfff-ffffffffffff}', processed = 6, done = true"
     await sql.execute(f"UPDATE backfill_slices SET {forward}")
     for late in ("done = false", forward):
         with pytest.raises(asyncpg.CheckViolationError, match="only goes forward"):
@@ -123,3 +131,32 @@ async def test_every_move_from_every_state(transact, sql, move, status):
     moved = await transact(lambda transaction: CALLS[move](transaction, run.id))
     assert moved.status is (BackfillStatus.CANCELLED if move is Move.CANCEL else wanted)
     assert await sql.fetchval("SELECT count(*) FROM audit_log WHERE action = $1", f"backfill.{move}") == 1
+
+
+async def test_runs_under_way_survive_the_change_of_their_order(empty_database_url: str) -> None:
+    """A SEAL under way when slices become ranges of places is planned anew; the slices of any other run stay what they
+    are, each id a key of one part."""
+    await upgrade(empty_database_url, "0011")
+    sql = await asyncpg.connect(asyncpg_dsn(empty_database_url))
+    verify, seal, id = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    await sql.execute(_RUN_OF_BEFORE, verify, "verify")
+    await sql.execute(_SLICE_OF_BEFORE, verify, id)
+    await sql.execute("UPDATE backfill_runs SET status = 'running'")
+    await sql.execute("UPDATE backfill_runs SET status = 'succeeded', finished_at = now()")
+    await sql.execute(_RUN_OF_BEFORE, seal, "seal")
+    await sql.execute(_SLICE_OF_BEFORE, seal, id)
+    await upgrade(empty_database_url)
+    runs = {row["id"]: row["planned"] for row in await sql.fetch("SELECT id, planned FROM backfill_runs")}
+    slices = await sql.fetch("SELECT run_id, lower, upper, cursor FROM backfill_slices")
+    await sql.close()
+    assert runs == {seal: False, verify: True}
+    assert [tuple(row) for row in slices] == [(verify, None, [id], [id])]
+
+
+_RUN_OF_BEFORE = """
+INSERT INTO backfill_runs (id, kind, status, dry_run, planned, started_by)
+VALUES ($1, $2, 'enqueued', false, true, 'test')
+"""
+_SLICE_OF_BEFORE = (
+    "INSERT INTO backfill_slices (run_id, number, source, upper, cursor) VALUES ($1, 1, 'configs', $2, $2)"
+)

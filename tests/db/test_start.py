@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from db.audit.verification import Verification
 from db.configs import StandaloneWrite, set_config
 from db.embedded import EmbeddedServers
 from db.errors import SettingsError
@@ -25,7 +26,6 @@ from db.tokens import NewToken, create_token, replace_admin_token
 from db.upgrade import migrate, newest_revision
 from db.values import ConfigType
 from db.vault import Transaction
-from db.verification import Verification
 from tests.databases import run_sql
 from workers.engine import Engine
 

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import event, text
 
 from db.access import Permission, Principal
+from db.audit.chain import AuditLog
 from db.authenticator import Authenticator
-from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from db.verification import Verification
+from db.audit.verification import Verification
 
 EVENTS = """
 query ($first: Int! = 200, $after: String, $filter: AuditEventFilter) {

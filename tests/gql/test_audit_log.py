@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from db.audit import FLUSH_SECONDS
+from db.audit.buffer import FLUSH_SECONDS
 
 SECRET = "the-planted-secret"
 
@@ -130,7 +130,7 @@ async def test_a_resolve_without_secrets_is_no_event(client, world, sql, api) ->
 
 async def test_resolving_stops_when_nothing_can_be_recorded(api, client, world, monkeypatch: Any) -> None:
     """Once too many resolves wait for their record, the next is UNAVAILABLE: none goes unrecorded."""
-    monkeypatch.setattr("db.audit.BUFFER_LIMIT", 1)
+    monkeypatch.setattr("db.audit.buffer.BUFFER_LIMIT", 1)
     await api.service.audit.stop()
     ask = {"integration": "halo-psa", "organizationId": world.organization}
     await client.run("Resolve", **ask)

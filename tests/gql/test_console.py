@@ -61,6 +61,7 @@ async def test_one_page_answers_every_address(pages: httpx.AsyncClient, path: st
     policy = answer.headers["content-security-policy"].split("; ")
     assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"} <= set(policy)
     assert {"frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"} <= set(policy)
+    assert {"require-trusted-types-for 'script'", "trusted-types 'none'"} <= set(policy)
     assert "unsafe" not in answer.headers["content-security-policy"]
 
 

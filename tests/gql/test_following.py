@@ -11,7 +11,7 @@ from strawberry.dataloader import DataLoader
 from gql.coercion import coerce_variables
 from gql.documents import DocumentCache
 from gql.execution import open_schema, run
-from gql.following import Follow, followed
+from gql.plans.following import Follow, followed
 
 Seen = list[list[int]]
 

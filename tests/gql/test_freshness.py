@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from db.access import Principal
 from db.authenticator import Authenticator
-from db.changes import ChangeFeed, read_changes
+from db.change_feed import ChangeFeed, read_changes
 from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
@@ -168,8 +168,8 @@ async def test_a_legacy_plaintext_secret_is_not_kept_in_memory(client, api, worl
 
 async def test_a_silent_connection_is_given_up(monkeypatch, database_url, caplog) -> None:
     """A half-open connection says nothing: after a few seconds without a pulse the feed begins anew."""
-    monkeypatch.setattr("db.changes._SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr("db.changes._RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("db.change_feed._SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("db.change_feed._RETRY_SECONDS", 0.05)
     snapshots = Snapshots()
     feed = ChangeFeed(database_url, snapshots, lambda: None)
     monkeypatch.setattr(feed, "_on_pulse", lambda *told: None)
@@ -183,7 +183,7 @@ async def test_a_silent_connection_is_given_up(monkeypatch, database_url, caplog
 
 async def test_no_error_ends_the_feed(monkeypatch, database_url, caplog) -> None:
     """Whatever breaks the feed, an error that nobody thought of too, it begins anew and vouches again."""
-    monkeypatch.setattr("db.changes._RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("db.change_feed._RETRY_SECONDS", 0.05)
     snapshots = Snapshots()
     feed = ChangeFeed(database_url, snapshots, lambda: None)
     pulse, broken = feed._pulse, [asyncpg.InternalClientError("boom"), KeyError("boom")]
@@ -205,7 +205,7 @@ async def test_no_error_ends_the_feed(monkeypatch, database_url, caplog) -> None
 
 async def test_a_long_cut_is_told_once(monkeypatch, caplog) -> None:
     """While the database is away, the log has one line on it for each cause, not one for each attempt."""
-    monkeypatch.setattr("db.changes._RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("db.change_feed._RETRY_SECONDS", 0.02)
     feed = ChangeFeed("postgresql://nobody@127.0.0.1:1/nothing", Snapshots(), lambda: None)
     feed.start()
     async with asyncio.timeout(60):

@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from db.audit import AuditBuffer
+from db.audit.buffer import AuditBuffer
 from db.authenticator import Authenticator
 from db.pool import Pool
 from db.queue import Queue

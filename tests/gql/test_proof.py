@@ -20,7 +20,7 @@ ROOT_KEYS = "{ rootKeys { id primary present dataKeys retiredDataKeys auditKeys 
 
 @pytest.fixture
 def engine(database: Any, vault: Any, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    monkeypatch.setattr("workers.rotate.GRACE", 0.1)
+    monkeypatch.setattr("workers.key_change.GRACE", 0.1)
     return Engine(database, vault)
 
 

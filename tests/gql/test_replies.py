@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from gql.replies import Guard, answer_http_exception
+from gql.replies import LastResort, answer_http_exception
 
 SECRET = "hunter2-hunter2"
 
@@ -36,7 +36,7 @@ async def work(_request: Request) -> PlainTextResponse:
 ROUTES = [Route("/work", work), Route("/fail", fail), Route("/late", fail_late)]
 APP = Starlette(
     routes=ROUTES,
-    middleware=[Middleware(Guard)],
+    middleware=[Middleware(LastResort)],
     exception_handlers={HTTPException: answer_http_exception},
 )
 
@@ -100,6 +100,6 @@ async def test_the_guard_lets_work_and_start_up_pass() -> None:
         return
 
     with pytest.raises(RuntimeError):
-        await Starlette(lifespan=lifespan, middleware=[Middleware(Guard)])(
+        await Starlette(lifespan=lifespan, middleware=[Middleware(LastResort)])(
             {"type": "lifespan", "state": {}}, receive, send
         )

@@ -2,10 +2,14 @@
 
 import asyncio
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from strongroom import AsyncStrongroom, Change, ResolvedConfig
+import pytest
+
+from strongroom import AsyncStrongroom, Change, ResolvedConfig, StrongroomError
+from tests.sdk.servers import ORGANIZATION, SECRET, TOKEN
 
 
 class Client(Protocol):
@@ -54,3 +58,13 @@ class Awaited:
 
     def _run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+
+def refuse(client: Any, kind: type[StrongroomError]) -> StrongroomError:
+    """The error that a resolve has to end with; neither it nor its traceback shows the token."""
+    with pytest.raises(kind) as refused:
+        client.resolve("halo", ORGANIZATION)
+    shown = "".join(traceback.format_exception(refused.value)) + repr(refused.value) + str(refused.value.extensions)
+    assert TOKEN not in shown
+    assert SECRET not in shown
+    return refused.value

@@ -4,11 +4,14 @@ service        the API on this test's database; `service.url`, `service.stop()`,
 admin          a synchronous client that may do everything
 place          an organization, and an integration that is mapped to it
 make_token     makes tokens
+serve          starts servers that are odd, and need no database
+dial           makes clients of an address, of both kinds, which try once
 """
 
 import asyncio
 import base64
 import os
+import ssl
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,8 +21,8 @@ from typing import Any
 import pytest
 
 from db.access import Permission, Principal
+from db.audit.chain import AuditLog
 from db.authenticator import Authenticator
-from db.chain import AuditLog
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
@@ -40,6 +43,8 @@ from strongroom.api import (
     SetIntegrationConfigInput,
     UpdateMappingInput,
 )
+from tests.sdk.clients import Awaited
+from tests.sdk.servers import TOKEN, OddServer
 from tests.serving import QuickServer
 
 
@@ -179,3 +184,36 @@ def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
             return
         done.wait(0.005)
     raise TimeoutError
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., OddServer]]:
+    """Starts servers that answer every request with what they are given, or with what it makes of the request."""
+    started: list[OddServer] = []
+
+    def serve(answer: Any, context: ssl.SSLContext | None = None) -> OddServer:
+        server = OddServer(_always(answer) if isinstance(answer, bytes) else answer, context)
+        started.append(server)
+        return server
+
+    yield serve
+    for server in started:
+        server.close()
+
+
+@pytest.fixture(params=[Strongroom, Awaited], ids=["sync", "async"])
+def dial(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Makes clients of an address, which try once."""
+    made: list[Any] = []
+
+    def dial(url: str, **options: Any) -> Any:
+        made.append(request.param(url, **{"token": TOKEN, "retries": 0, "timeout": 20.0, **options}))
+        return made[-1]
+
+    yield dial
+    for client in made:
+        client.close()
+
+
+def _always(answer: bytes) -> Callable[[bytes], Iterator[bytes]]:
+    return lambda _: iter((answer,))

@@ -226,7 +226,8 @@ def test_the_service_is_killed(service: Process, place: Any, make_token: Any) ->
         heard: list[Change] = []
         client.on_change(heard.append)
         place.write(port=1)
-        while client.feed_age is None or client.resolve(place.name, place.organization)["port"] != 1:
+        # Until it is kept: what is fetched while it changes is handed out only.
+        while client.feed_age is None or not is_kept(client, place, 1):
             time.sleep(0.01)
         service.kill()
         while not (config := client.resolve(place.name, place.organization)).stale:
@@ -244,3 +245,9 @@ def test_the_service_is_killed(service: Process, place: Any, make_token: Any) ->
             assert time.monotonic() < end
             time.sleep(0.01)
         assert [change.reset for change in heard].count(True) == 1
+
+
+def is_kept(client: Any, place: Any, port: int) -> bool:
+    """Whether the config is at hand with this port, current or not."""
+    good = client.resolve(place.name, place.organization) and client._cache.find_good((place.name, place.organization))
+    return good is not None and good["port"] == port

@@ -1,12 +1,13 @@
 """The wheel, as it is built, in an environment with nothing else in it: the READMEs' examples run there."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.registry import give_up
 
 ROOT = Path(__file__).resolve().parents[2]
 SDK = ROOT / "sdk"
+OLDEST = "3.10"
 EXAMPLE = re.compile(r"```python\n(.*?)```\n", re.DOTALL)
 
 
@@ -31,9 +33,21 @@ def run(*command: object, **environ: str) -> str:
     return done.stdout
 
 
-def sum_sources() -> str:
+def find_python(version: str) -> str | None:
+    """A CPython of this version, on the path or among pyenv's, that starts; None where there is none."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    for found in (shutil.which(f"python{version}"), *sorted(root.glob(f"versions/{version}.*/bin/python"))):
+        command = [found or "", "-c", "import ensurepip, sys; print(sys.version_info[:2])"]
+        with contextlib.suppress(OSError):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.stdout == f"{tuple(map(int, version.split('.')))}\n":
+                return str(found)
+    return None
+
+
+def sum_sources(python: str) -> str:
     """Tells whether the wheel that was installed is the one that there is to build."""
-    found = hashlib.sha256(f"{sys.version} {SDK}".encode())
+    found = hashlib.sha256(f"{sys.version} {python} {SDK}".encode())
     for path in sorted([SDK / "pyproject.toml", SDK / "README.md", *(SDK / "src").rglob("*.py")]):
         found.update(path.read_bytes())
     return found.hexdigest()
@@ -42,14 +56,27 @@ def sum_sources() -> str:
 @pytest.fixture(scope="module")
 def python(request: pytest.FixtureRequest) -> Path:
     """The Python of an environment that holds the wheel and what it asks for, kept in pytest's cache."""
-    folder = Path(request.config.cache.mkdir("sdk-wheel"))
-    stamp, wanted = folder / "installed", sum_sources()
+    return install(Path(request.config.cache.mkdir("sdk-wheel")), sys.executable)
+
+
+@pytest.fixture(scope="module")
+def oldest_python(request: pytest.FixtureRequest) -> Path:
+    """The same, of the oldest version that the wheel is for."""
+    found = find_python(OLDEST)
+    if found is None:
+        pytest.skip(f"there is no CPython {OLDEST} here")
+    return install(Path(request.config.cache.mkdir(f"sdk-wheel-{OLDEST}")), found)
+
+
+def install(folder: Path, base: str) -> Path:
+    """An environment of a Python with the wheel in it, made unless it is there; its Python."""
+    stamp, wanted = folder / "installed", sum_sources(base)
     python = folder / "environment" / "bin" / "python"
     with (folder / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
             stamp.unlink(missing_ok=True)
-            venv.create(folder / "environment", with_pip=True, clear=True)
+            run(base, "-m", "venv", "--clear", folder / "environment")
             pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
             for wheel in folder.glob("*.whl"):
                 wheel.unlink()
@@ -111,3 +138,31 @@ def test_the_command_line(python: Path, service: Any, place: Any) -> None:
     assert "# API_KEY=[SECRET]" in said
     with pytest.raises(AssertionError, match=r"pip install 'strongroom\[sealed\]'"):
         run(command, "identity", "key.txt", **environ)
+
+
+def test_the_oldest_python(oldest_python: Path, service: Any, place: Any) -> None:
+    """The wheel works on the oldest Python that it says it is for: both clients, every module, and the command."""
+    environ = {"STRONGROOM_URL": service.url, "STRONGROOM_TOKEN": service.token}
+    version = run(oldest_python, "-c", "import sys; print(*sys.version_info[:2], sep='.')").strip()
+    assert version == OLDEST
+    assert f'requires-python = ">={version}"' in (SDK / "pyproject.toml").read_text()
+    _, asynchronous, *_ = EXAMPLE.findall((SDK / "README.md").read_text())
+    script = """
+import pkgutil, strongroom
+from importlib import import_module
+for module in pkgutil.walk_packages(strongroom.__path__, "strongroom."):
+    if not module.name.endswith("__main__"):
+        import_module(module.name)
+with strongroom.Strongroom(cache=True) as client:
+    print(client.resolve("halo-psa", "ORGANIZATION").entity_id, client.api.integrations().integrations.total_count)
+    stop = client.on_change(print)
+""".replace("ORGANIZATION", place.organization)
+    assert run(oldest_python, "-I", "-W", "error", "-c", script, **environ).startswith("42 1\n")
+    assert run(oldest_python, "-W", "error", "-c", place_in(asynchronous, place), **environ) == (
+        "https://halo.example.com\n"
+    )
+    command = oldest_python.parent / "strongroom"
+    shown = run(command, "resolve", place.name, "--organization", place.organization, "--json", **environ)
+    assert '"entityId": "42"' in shown
+    for arguments in (("integration", "show", place.name), ("token", "list"), ("audit", "tail"), ("import", "--help")):
+        assert run(command, *arguments, **environ)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
+from db.audit.verification import Verification
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
@@ -16,7 +17,6 @@ from db.organizations import create_organization
 from db.runs import cancel_backfill, start_backfill
 from db.values import ConfigType
 from db.vault import Transaction, Vault
-from db.verification import Verification
 from workers.engine import Engine
 
 EVENTS = text("SELECT * FROM audit_log WHERE action LIKE :action ORDER BY at, sequence")

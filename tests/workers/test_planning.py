@@ -1,17 +1,20 @@
 """Planning: runs are cut into slices in steps, and rows are picked in an index's order."""
 
 import asyncio
+import json
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from db.models import BackfillKind, BackfillStatus
-from db.runs import start_backfill
+from db.runs import cancel_backfill, pause_backfill, resume_backfill, start_backfill
+from db.sessions import Database
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.engine import Engine
 from workers.seal import Seal
 from workers.slices import in_index_order
-from workers.tasks import Run
+from workers.tasks import Batch, Counts, Run
 
 SEAL = BackfillKind.SEAL
 
@@ -70,6 +73,24 @@ async def test_rows_that_come_while_a_run_is_planned_are_done(small_slices, tran
     await assert_sealed_once(database, vault, 157)
 
 
+async def test_a_batch_is_of_neighbours(transact, sql, database, vault):
+    """SEAL goes through configs by their places: a batch as large as an integration's rows is of one integration, so
+    that it holds one schema, and what it makes the API read anew is no more than that."""
+    await plant_secrets(sql, 400)
+    run = await transact(lambda t: start_backfill(t, SEAL, batch_size=100))
+    engine = Engine(database, vault)
+    while await engine.work(run.id):
+        pass
+    details = [json.loads(row["detail"]) for row in await sql.fetch(_BATCHES)]
+    ends = [(detail["first"].split("/"), detail["last"].split("/")) for detail in details]
+    assert [first[0] == last[0] for first, last in ends] == [True] * 4
+    assert sorted(first[0] for first, _ in ends) == [str(row["id"]) for row in await sql.fetch(_INTEGRATIONS)]
+
+
+_BATCHES = "SELECT detail FROM audit_log WHERE action = 'backfill.seal'"
+_INTEGRATIONS = "SELECT id FROM integrations ORDER BY id::text"
+
+
 async def plant_more(sql: Any, count: int) -> None:
     """Rows whose ids come after all others."""
     await sql.execute(
@@ -101,3 +122,48 @@ async def test_rows_are_picked_in_an_index_s_order(sql, database):
     assert "Sort" not in plan
     assert "Index Only Scan using configs_pkey" in plan
     assert after == "on"
+
+
+@pytest.mark.parametrize("move", [cancel_backfill, pause_backfill])
+async def test_a_run_that_is_stopped_is_not_planned_on(
+    small_slices, transact, sql, database, vault, see, monkeypatch, move
+) -> None:
+    """A run that is cancelled or paused while it is planned gets no further slice; resumed, it gets them all."""
+    await plant_secrets(sql, 500)
+    run = await transact(lambda t: start_backfill(t, SEAL))
+    write, moved = Database.write, list[Any]()
+
+    async def stop(self: Database, work: Any) -> Any:
+        result = await write(self, work)
+        if not moved and await sql.fetchval("SELECT count(*) FROM backfill_slices"):
+            moved.append(None)
+            await transact(lambda t: move(t, run.id))
+        return result
+
+    monkeypatch.setattr(Database, "write", stop)
+    await Engine(database, vault).work(run.id)
+    assert await sql.fetchval("SELECT count(*) FROM backfill_slices") == 1
+    assert await sql.fetchval("SELECT planned FROM backfill_runs") is False
+    if move is pause_backfill:
+        await transact(lambda t: resume_backfill(t, run.id))
+        await Engine(database, vault).work(run.id)
+        assert (await see(run.id)).changed == 500
+
+
+async def test_a_pause_during_the_last_batch(transact, sql, database, vault, see) -> None:
+    """The last batch is done, the run stays paused all the same, and once it is resumed it is over."""
+
+    class Pausing(Seal):
+        async def work(self, batch: Batch) -> Counts:
+            await transact(lambda t: pause_backfill(t, run.id))
+            return await super().work(batch)
+
+    await plant_secrets(sql, 10)
+    run = await transact(lambda t: start_backfill(t, SEAL))
+    engine = Engine(database, vault, {SEAL: Pausing()})
+    assert await engine.work(run.id) is False
+    paused = await see(run.id)
+    assert (paused.status, paused.processed) == (BackfillStatus.PAUSED, 10)
+    await transact(lambda t: resume_backfill(t, run.id))
+    assert await engine.work(run.id) is False
+    assert (await see(run.id)).status is BackfillStatus.SUCCEEDED

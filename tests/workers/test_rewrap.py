@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
@@ -19,11 +19,14 @@ from db.models import BackfillKind, BackfillStatus
 from db.organizations import create_organization
 from db.root_keys import check_keyring, count_wrapped
 from db.runs import start_backfill
+from db.stored import select_stored, stored
 from db.values import ConfigType
-from db.vault import Vault
+from db.vault import Opened, Vault, open_rows
 from tests.workers.kit import assert_sealed_once, plant_secrets
+from workers import key_change
 from workers.engine import Engine
 from workers.rewrap import SHUT, Rewrap
+from workers.rotate import Rotate
 
 REWRAP = BackfillKind.REWRAP
 ROWS = "SELECT * FROM configs ORDER BY id"
@@ -195,3 +198,63 @@ async def test_writers_and_readers_meanwhile(sql, sealed, transact, wrapping, se
             assert len(await fresh.data_keys.find(session, ids)) == len(ids)
     await working
     assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
+
+
+async def test_readers_have_their_grace(sql, sealed, transact, rewrap, database, vault, legacy_keys, keyring):
+    """Who read a row right before a ROTATE was cut off still opens it while REWRAP is about to destroy the key that it
+    was sealed by: no key goes before it has been of no use for as long as that takes."""
+    async with database.read() as session:
+        rows = [stored(row) for row in await session.rows(select_stored())]
+    old = {row["id"] for row in await sql.fetch("SELECT id FROM data_keys")}
+    await cut_off_rotate(transact, database, vault)
+    reader, opened = Vault(DataKeys(keyring), legacy_keys, AuditLog(keyring)), list[Any]()
+
+    async def read_on(seconds: float) -> None:
+        async with database.read() as session:
+            opened.append((seconds, await open_rows(session, reader, rows)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.key_change.wait", read_on)
+        run = await rewrap()
+    assert run.status is BackfillStatus.SUCCEEDED
+    ((seconds, found),) = opened
+    assert seconds == key_change.GRACE
+    assert found == {row.id: Opened(str(row.id)) for row in rows}
+    assert old.isdisjoint(row["id"] for row in await sql.fetch("SELECT id FROM data_keys"))
+
+
+async def test_grace_begins_when_a_key_is_of_no_use(sql, sealed, transact, rewrap, database, vault, see, monkeypatch):
+    """A key that something was sealed by when its grace began outlives the run: its last reader may be on the way."""
+    scope, key_id = await sql.fetchrow("SELECT organization_id, id FROM data_keys WHERE active LIMIT 1")
+    unused = await transact(lambda t: make_unused_key(t, None))
+    await transact(lambda t: t.vault.data_keys.rotate(t.session, [scope]))
+
+    async def overwrite(_seconds: float) -> None:
+        await sql.execute("DELETE FROM configs WHERE data_key_id = $1", key_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.key_change.wait", overwrite)
+        await rewrap()
+    left = {row["id"] for row in await sql.fetch("SELECT id FROM data_keys WHERE NOT active")}
+    assert (key_id in left, unused in left) == (True, False)
+
+
+async def make_unused_key(transaction: Any, scope: Any) -> uuid.UUID:
+    """A retired data key that seals nothing."""
+    keys = transaction.vault.data_keys
+    made = (await keys.active(transaction.session, [scope]))[scope]
+    await keys.rotate(transaction.session, [scope])
+    return made.id
+
+
+class CutOff(Rotate):
+    """ROTATE that ends before it destroys the old keys."""
+
+    async def conclude(self, database: Any, vault: Any, run: Any) -> str | None:
+        return "cut off"
+
+
+async def cut_off_rotate(transact: Any, database: Any, vault: Any) -> None:
+    run = await transact(lambda t: start_backfill(t, BackfillKind.ROTATE))
+    while await Engine(database, vault, {BackfillKind.ROTATE: CutOff()}).work(run.id):
+        pass

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring
@@ -19,6 +19,7 @@ from db.crypto.sealing import Place, Purpose
 from db.errors import BadInput
 from db.models import BackfillKind, BackfillStatus
 from db.runs import RunLimits, start_backfill
+from db.sessions import WriteSession
 from db.stored import select_stored, stored
 from db.values import ConfigType
 from db.vault import Opened, Vault, open_rows
@@ -55,7 +56,7 @@ async def sealed(sql, backfill) -> None:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for readers that are not there, nor long for transactions that do not end."""
-    monkeypatch.setattr("workers.rotate.GRACE", 0.1)
+    monkeypatch.setattr("workers.key_change.GRACE", 0.1)
     monkeypatch.setattr("workers.key_change._PATIENCE", 1.0)
 
 
@@ -280,3 +281,42 @@ async def test_a_transaction_that_began_while_keys_were_retired(sql, sealed, tra
     assert await sql.fetchval("SELECT count(*) FROM data_keys WHERE NOT active") == 5
     await other.execute("COMMIT")
     await other.close()
+
+
+async def test_organizations_that_are_deleted_meanwhile(
+    sql, sealed, transact, rotating, see, database_url, monkeypatch
+):
+    """Organizations that are deleted while the run puts new keys in the place of theirs, one just before and one at
+    that moment, are passed over; all others are rotated, and nobody deadlocks."""
+    ids = [row["id"] for row in await sql.fetch("SELECT id FROM organizations ORDER BY id LIMIT 2")]
+    other = await asyncpg.connect(database_url)
+    first, ending = WriteSession.rows, list[asyncio.Task[None]]()
+
+    async def finish() -> None:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        while not await sql.fetchval(waiting):
+            await asyncio.sleep(0.01)
+        await other.execute("COMMIT")
+
+    async def chosen(self: WriteSession, statement: Any, parameters: Any = None) -> Any:
+        rows = await first(self, statement, parameters)
+        if not ending and "data_keys.active" in str(statement):
+            await delete_organization(other, ids[0])
+            await other.execute("BEGIN")
+            await delete_organization(other, ids[1])
+            ending.append(asyncio.create_task(finish()))
+        return rows
+
+    monkeypatch.setattr(WriteSession, "rows", chosen)
+    run = await rotate(transact, rotating, see)
+    await ending[0]
+    await other.close()
+    assert (run.status, run.error, run.changed) == (BackfillStatus.SUCCEEDED, None, 60)
+    assert await sql.fetchval("SELECT count(*) FROM data_keys WHERE NOT active OR root_key_id = 'old'") == 0
+
+
+async def delete_organization(connection: Any, id: uuid.UUID) -> None:
+    await connection.execute("DELETE FROM configs WHERE organization_id = $1", id)
+    await connection.execute("DELETE FROM organizations WHERE id = $1", id)

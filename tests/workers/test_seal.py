@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from db import history
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.legacy import LegacyKeys
@@ -22,8 +22,9 @@ from db.stored import select_stored, stored
 from db.values import ConfigType
 from db.vault import Opened, Vault, open_rows
 from workers.engine import Engine
-from workers.outcomes import UNSEALABLE
+from workers.outcomes import MORE_THAN_A_VALUE, UNSEALABLE
 from workers.seal import Seal
+from workers.standing import is_waited_for
 from workers.tasks import Batch, Counts
 
 ORGANIZATION = uuid.uuid4()
@@ -274,3 +275,36 @@ async def test_a_schema_change_meanwhile_holds(house, sql, transact, database, v
     await Engine(database, vault, {BackfillKind.SEAL: Interrupted(change)}).work(run.id)
     row, opened = await read(database, vault, id)
     assert (row.config_type, row.sealed is not None, opened) == ("secret", True, Opened("443"))
+
+
+@pytest.mark.parametrize("key", ["alone", "unknown"])
+async def test_a_sealed_row_whose_type_alone_older_software_changed(house, sql, backfill, database, vault, key):
+    """With no schema that says otherwise it is the secret that it was: SEAL says so again, and VERIFY passes."""
+    id = await add_row(sql, key, "hush", "secret", integration=None if key == "alone" else INTEGRATION)
+    await backfill()
+    await sql.execute("UPDATE configs SET config_type = 'string'")
+    async with database.read() as session:
+        assert await is_waited_for(session)
+    run = await backfill()
+    assert (run.changed, run.skipped, run.quarantined) == (1, 0, 0)
+    row, opened = await read(database, vault, id)
+    assert (row.config_type, row.legacy, row.value, opened) == ("secret", False, None, Opened("hush"))
+    async with database.read() as session:
+        assert not await is_waited_for(session)
+    assert (await backfill(BackfillKind.VERIFY)).status is BackfillStatus.SUCCEEDED
+
+
+async def test_what_older_software_kept_beside_a_value_stays(house, sql, backfill, database, vault):
+    """Members beside `value` are lost to nobody: they stay beside a value that is no secret, and a secret that has some
+    is quarantined, since sealing it would drop them."""
+    beside = {"note": "by hand", "value": "443"}
+    plain = [await add_row(sql, key, beside, raw=True) for key in ("int", "string", "unknown")]
+    secret = await add_row(sql, "secret", beside, raw=True)
+    run = await backfill()
+    assert (run.quarantined, run.changed + run.skipped) == (1, 3)
+    found = [(await read(database, vault, id))[0].value for id in plain]
+    assert found == [{"note": "by hand", "value": 443}, beside, beside]
+    assert (await read(database, vault, secret))[0].value == beside
+    assert await sql.fetchval("SELECT reason FROM quarantined_configs") == MORE_THAN_A_VALUE
+    await sql.execute("DELETE FROM configs WHERE id = $1", secret)
+    assert (await backfill(BackfillKind.VERIFY)).status is BackfillStatus.SUCCEEDED

@@ -67,6 +67,35 @@ async def test_quarantined_rows_do_not_wait(sql, database, vault, backfill) -> N
     assert await sql.fetchval("SELECT count(*) FROM quarantined_configs") == 0
 
 
+CORRECTIONS = {
+    "a value, and nothing of it in updated_at": 'UPDATE configs SET value = \'{"value": "5"}\'',
+    "a value, with the clock far behind": "UPDATE configs SET value = '{\"value\": 5}', updated_at = '2001-01-01'",
+    "the type of the field": "UPDATE integration_config_schema SET type = 'string'",
+}
+
+
+@pytest.mark.parametrize("correction", CORRECTIONS)
+async def test_a_correction_is_noticed(sql, database, vault, backfill, correction: str) -> None:
+    """A quarantined row that older software corrects starts a run, however little of it shows, and is sealed by that.
+    Until then nothing is started for it: not though its clock is ahead, nor though its table is vacuumed or rewritten.
+    """
+    await plant_secrets(sql, 1)
+    await sql.execute("UPDATE integration_config_schema SET type = 'int'")
+    await write_again(sql, "many")
+    await sql.execute("UPDATE configs SET updated_at = now() + interval '1 day'")
+    for _ in range(2):
+        assert (await backfill()).quarantined == 1
+    for step in ("VACUUM (FREEZE)", "VACUUM (FULL, FREEZE)"):
+        await sql.execute(f"{step} configs")
+        assert not await waits(database)
+    assert await start_for_waiting(database, vault, COMMAND_LINE, rest=0) is None
+    await sql.execute(CORRECTIONS[correction])
+    assert await waits(database)
+    assert (await backfill()).quarantined == 0
+    assert await sql.fetchval("SELECT count(*) FROM configs WHERE legacy") == 0
+    assert await sql.fetchval("SELECT count(*) FROM quarantined_configs") == 0
+
+
 async def test_one_run_at_a_time(sql, database, vault, transact) -> None:
     """Nothing is started beside an active run, of whatever kind; two that look at once start one."""
     await plant_secrets(sql, 3)

@@ -1,5 +1,6 @@
 """VERIFY names every fault that a row can have, and shuts the door only when there is none."""
 
+import asyncio
 import json
 import uuid
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from db.crypto.sealing import Place, Purpose
 from db.crypto.witness import Witness
 from db.models import BackfillKind, BackfillStatus
+from db.runs import cancel_backfill, pause_backfill, resume_backfill, start_backfill
 from tests.workers.kit import plant_secrets
 from workers import door, verify
+from workers.jobs import look_for_runs
 from workers.verify import Verify
 
 VERIFY = BackfillKind.VERIFY
@@ -204,15 +207,63 @@ async def test_a_legacy_row_written_meanwhile_keeps_the_door_open(sql, sealed, b
         return await conclude(self, database, vault, run)
 
     monkeypatch.setattr(Verify, "conclude", later)
+    monkeypatch.setattr(door, "_alter", None)  # It is not even begun: older software is refused at no time.
     run = await backfill(VERIFY)
     assert (run.status, run.error) == (BackfillStatus.FAILED, f"legacy rows were written meanwhile: {late}")
     assert not await is_shut(sql)
 
 
+async def test_a_legacy_row_that_comes_while_the_door_is_shut(sql, sealed, backfill, monkeypatch):
+    """One that comes at the last moment fails the run, too, and the door is opened again."""
+    alter, late = door._alter, uuid.uuid4()
+
+    async def later(database: Any, step: str, *given: Any, **more: Any) -> None:
+        if step == "add":
+            await sql.execute(
+                "INSERT INTO configs (id, key, value, updated_by) VALUES ($1, 'late', '{}', 'old software')", late
+            )
+        await alter(database, step, *given, **more)
+
+    monkeypatch.setattr(door, "_alter", later)
+    run = await backfill(VERIFY)
+    assert (run.status, run.error) == (BackfillStatus.FAILED, f"legacy rows were written meanwhile: {late}")
+    assert not await is_shut(sql)
+
+
+@pytest.mark.parametrize("forth", [True, False])
+async def test_the_door_beside_writers(sql, sealed, database, database_url, forth):
+    """Older software that writes rows and schemas in each transaction, in either order, all the time: the door is shut
+    and opened beside it, and not one of its transactions fails, or is a deadlock's victim."""
+    stop, done = asyncio.Event(), 0
+    writes = ["UPDATE configs SET description = 'd'", "UPDATE integration_config_schema SET position = position + 1"]
+
+    async def write(number: int) -> None:
+        nonlocal done
+        connection = await asyncpg.connect(database_url)
+        while not stop.is_set():
+            async with connection.transaction():
+                for statement in writes if forth else writes[::-1]:
+                    await connection.execute(f"{statement} WHERE key = 'k{number}'")
+                    await asyncio.sleep(0.02)
+            done += 1
+        await connection.close()
+
+    writing = [asyncio.create_task(write(number)) for number in range(1, 4)]
+    try:
+        for _ in range(3):
+            assert await door.shut(database) is None
+            assert await is_shut(sql)
+            await door._alter(database, "drop")
+    finally:
+        stop.set()
+        await asyncio.gather(*writing)
+    assert done > 3
+
+
 async def test_the_door_waits_for_long_transactions_without_blocking_others(sql, sealed, database, monkeypatch):
     """While somebody holds the table the door is tried again and again, each time for a moment only."""
     monkeypatch.setattr(door, "_ATTEMPTS", 2)
-    monkeypatch.setattr(door, "_PAUSE", 0.01)
+    monkeypatch.setattr(door, "_PAUSE", (0.01, 0.01))
     async with sql.transaction():
         await sql.execute("LOCK TABLE configs IN ACCESS SHARE MODE")
         with pytest.raises(Exception, match="lock timeout"):
@@ -234,3 +285,73 @@ async def test_a_row_that_raises_is_a_finding(sql, sealed, backfill, monkeypatch
     run = await backfill(VERIFY)
     assert (run.status, run.processed) == (BackfillStatus.FAILED, 10)
     assert await findings(sql, run) == {sealed[5]: "raised RuntimeError"}
+
+
+MOVES = {"cancel": (cancel_backfill, BackfillStatus.CANCELLED), "pause": (pause_backfill, BackfillStatus.PAUSED)}
+
+
+@pytest.fixture
+def at_step(monkeypatch, transact, sql) -> Any:
+    """Has an operator move the run when the door is at a step."""
+    alter, pending = door._alter, dict[str, Any]()
+
+    async def later(database: Any, step: str, *given: Any, **more: Any) -> None:
+        if (move := pending.pop(step, None)) is not None:
+            run = await sql.fetchval("SELECT id FROM backfill_runs WHERE finished_at IS NULL")
+            await transact(lambda t: move(t, uuid.UUID(str(run))))
+        await alter(database, step, *given, **more)
+
+    monkeypatch.setattr(door, "_alter", later)
+    return pending
+
+
+@pytest.mark.parametrize("move", MOVES)
+async def test_a_run_that_is_stopped_shuts_no_door(sql, sealed, backfill, at_step, transact, engine, see, move):
+    """Cancelled or paused while the door is being shut, before the first step or after the last but one, VERIFY leaves
+    it open for older software; resumed, it shuts it."""
+    stop, status = MOVES[move]
+    for step in ("add", door._VALIDATIONS[0], door._VALIDATIONS[-1]):
+        at_step[step] = stop
+        run = await backfill(VERIFY)
+        assert (run.status, run.certificate, at_step) == (status, None, {})
+        assert not await is_shut(sql)
+        if move == "pause":
+            await transact(lambda t, run=run: resume_backfill(t, run.id))
+            await engine.work(run.id)
+            assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
+            assert await is_shut(sql)
+            await sql.execute("SELECT strongroom_alter_door('drop')")
+
+
+async def test_a_door_that_was_shut_before_stays_shut(sql, sealed, backfill, at_step):
+    """A second VERIFY that is cancelled opens no door that an earlier one has shut."""
+    assert (await backfill(VERIFY)).status is BackfillStatus.SUCCEEDED
+    at_step[door._VALIDATIONS[-1]] = cancel_backfill
+    assert (await backfill(VERIFY)).status is BackfillStatus.CANCELLED
+    assert await is_shut(sql)
+
+
+async def test_a_forsaken_door_is_opened(sql, sealed, backfill, transact, database, see):
+    """The door that a killed worker left half shut stays so while its run is on, for another worker shuts it; once the
+    run is over the clock of any worker opens it."""
+    run = await transact(lambda t: start_backfill(t, VERIFY))
+    await sql.execute("SELECT strongroom_alter_door('add')")
+    context = {"database": database, "redis": Deaf()}
+    await look_for_runs(context)
+    assert await is_shut(sql)
+    await transact(lambda t: cancel_backfill(t, run.id))
+    async with sql.transaction():
+        await sql.execute("LOCK TABLE configs IN ROW EXCLUSIVE MODE")
+        await look_for_runs(context)
+    assert await is_shut(sql)
+    await look_for_runs(context)
+    assert not await is_shut(sql)
+    assert (await backfill(VERIFY)).status is BackfillStatus.SUCCEEDED
+    await look_for_runs(context)
+    assert await is_shut(sql)
+
+
+class Deaf:
+    """Redis, to whom rings do not matter."""
+
+    async def enqueue_job(self, *_: Any, **__: Any) -> None: ...

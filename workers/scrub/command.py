@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from db.access import Principal
-from db.deeds import Deed
+from db.audit.deeds import Deed
 from db.embedded import EmbeddedPostgres, hold
 from db.embedded.postgres import find_running
 from db.errors import Conflict, SettingsError

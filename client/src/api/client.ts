@@ -1,9 +1,11 @@
 import { cacheExchange, Client, fetchExchange, mapExchange, type Exchange } from "@urql/core";
 import { codeOf } from "./errors";
+import { fetchExactly } from "./exact";
 
 function makeClient(readToken: () => string, exchanges: Exchange[]): Client {
   return new Client({
     url: "/graphql",
+    fetch: fetchExactly,
     preferGetMethod: false,
     fetchSubscriptions: true,
     requestPolicy: "cache-and-network",

@@ -8,6 +8,16 @@ export interface Page<Row> {
   readonly hasNext: boolean;
 }
 
+interface Connection<Row> {
+  readonly edges: readonly { readonly node: Row }[];
+  readonly pageInfo: { readonly endCursor?: string | null; readonly hasNextPage: boolean };
+}
+
+/** The page that a connection's answer is. */
+export function pageOf<Row>({ edges, pageInfo }: Connection<Row>): Page<Row> {
+  return { rows: edges.map(({ node }) => node), cursor: pageInfo.endCursor ?? null, hasNext: pageInfo.hasNextPage };
+}
+
 export interface PagesState<Row> {
   readonly rows: readonly Row[];
   readonly status: "loading" | "ready" | "failed";

@@ -1,9 +1,10 @@
 import { useState, type ReactElement } from "react";
 import { useClient } from "urql";
 import { useSearchParams } from "wouter";
+import { print } from "../api/exact";
 import { AuditEventsDocument, type AuditEventFilter, type EventFragment } from "../api/generated";
-import { usePages } from "../api/pages";
-import { Badge, Button, Empty, Moment, PageFrame } from "../components/basics";
+import { pageOf, usePages } from "../api/pages";
+import { Badge, Button, Empty, Facts, Moment, PageFrame, type Fact } from "../components/basics";
 import { ChoiceField, Picker, TextInput } from "../components/fields";
 import { Overlay } from "../components/overlays";
 import { useAddressText } from "../components/search";
@@ -47,9 +48,7 @@ export function AuditPage(): ReactElement {
   };
   const [state, pages] = usePages<EventFragment>(JSON.stringify(filter), async (after) => {
     const { data, error } = await client.query(AuditEventsDocument, { filter, first: 100, after }, { requestPolicy: "network-only" });
-    if (error ?? !data) return error;
-    const { edges, pageInfo } = data.auditEvents;
-    return { rows: edges.map(({ node }) => node), cursor: pageInfo.endCursor, hasNext: pageInfo.hasNextPage };
+    return error ?? (data && pageOf(data.auditEvents));
   });
   const open = parameters.get("event");
   const event = state.rows.find(({ id }) => id === open);
@@ -82,8 +81,8 @@ export function AuditPage(): ReactElement {
         <TextInput label="Who" value={actor} change={typeActor} placeholder="Exact name" />
         <Picker label="Organization" none="Any" value={get("organization")} change={(id) => set("organization", id)} {...organizations} />
         <Picker label="Integration" none="Any" value={get("integration")} change={(id) => set("integration", id)} {...integrations} />
-        <TextInput label="From" type="datetime-local" value={get("since") ?? ""} change={(text) => set("since", text)} />
-        <TextInput label="Until" type="datetime-local" value={get("until") ?? ""} change={(text) => set("until", text)} />
+        <TextInput label="From" type="datetime-local" value={localTime(get("since"))} change={(text) => set("since", moment(text))} />
+        <TextInput label="Until" type="datetime-local" value={localTime(get("until"))} change={(text) => set("until", moment(text))} />
       </search>
       <Table
         label="Audit log"
@@ -100,7 +99,15 @@ export function AuditPage(): ReactElement {
   );
 }
 
-/** What the reader's clock shows, as a moment with its zone. */
+/** A moment of the address as the reader's clock shows it, for a field. */
+function localTime(text: string | null): string {
+  const at = moment(text);
+  if (at === null) return "";
+  const date = new Date(at);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** What the reader's clock shows, as a moment with its zone: the address is for others, too. */
 function moment(text: string | null): string | null {
   const date = text ? new Date(text) : null;
   return date && !Number.isNaN(date.getTime()) ? date.toISOString() : null;
@@ -108,7 +115,8 @@ function moment(text: string | null): string | null {
 
 function EventDrawer({ event, close }: { event: EventFragment; close: () => void }): ReactElement {
   const [raw, setRaw] = useState(false);
-  const facts: [string, string | null][] = [
+  const facts: readonly Fact[] = [
+    ["When", <Moment at={event.at} />],
     ["Who", event.actor],
     ["What", `${describeAction(event.action)} (${event.action})`],
     ["Keys", event.keys?.join(", ") ?? null],
@@ -122,13 +130,7 @@ function EventDrawer({ event, close }: { event: EventFragment; close: () => void
   return (
     <Overlay title={describeAction(event.action)} close={close} kind="drawer">
       <div className="dialog-content">
-        <dl className="facts">
-          <dt>When</dt>
-          <dd>
-            <Moment at={event.at} />
-          </dd>
-          {facts.map(([name, value]) => value !== null && <Fact key={name} name={name} value={value} />)}
-        </dl>
+        <Facts facts={facts} />
         {event.detail !== null && (
           <>
             <div className="row-actions">
@@ -136,19 +138,10 @@ function EventDrawer({ event, close }: { event: EventFragment; close: () => void
                 {raw ? "Hide details" : "Show details"}
               </Button>
             </div>
-            {raw && <pre>{JSON.stringify(event.detail, null, 2)}</pre>}
+            {raw && <pre>{print(event.detail, 2)}</pre>}
           </>
         )}
       </div>
     </Overlay>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string }): ReactElement {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </>
   );
 }

@@ -1,13 +1,14 @@
 import type { ReactElement } from "react";
 import type { RunFragment } from "../api/generated";
-import { Moment } from "../components/basics";
+import { Facts, Moment, type Fact } from "../components/basics";
 import { Overlay } from "../components/overlays";
 
 type Certificate = NonNullable<RunFragment["certificate"]>;
 
 /** What a VERIFY proved: what it opened, and what the database itself refuses from then on. */
 export function CertificateDialog({ certificate, close }: { certificate: Certificate; close: () => void }): ReactElement {
-  const facts: readonly (readonly [string, string])[] = [
+  const facts: readonly Fact[] = [
+    ["When", <Moment at={certificate.at} />],
     ["Values looked at", certificate.rowsChecked.toLocaleString()],
     ["Secrets opened", certificate.secretsOpened.toLocaleString()],
     ["Earlier values looked at", certificate.historyChecked.toLocaleString()],
@@ -20,15 +21,7 @@ export function CertificateDialog({ certificate, close }: { certificate: Certifi
   return (
     <Overlay title="What was proved" close={close} kind="dialog">
       <div className="dialog-content">
-        <dl className="facts">
-          <dt>When</dt>
-          <dd>
-            <Moment at={certificate.at} />
-          </dd>
-          {facts.map(([name, value]) => (
-            <Fact key={name} name={name} value={value} />
-          ))}
-        </dl>
+        <Facts facts={facts} />
         <p>The database itself holds from then on:</p>
         <ul className="lines">
           {certificate.constraints.map((constraint) => (
@@ -39,14 +32,5 @@ export function CertificateDialog({ certificate, close }: { certificate: Certifi
         </ul>
       </div>
     </Overlay>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string }): ReactElement {
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </>
   );
 }

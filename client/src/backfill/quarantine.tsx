@@ -2,7 +2,7 @@ import type { ReactElement } from "react";
 import { useClient, useQuery } from "urql";
 import { Link } from "wouter";
 import { QuarantineDocument, type QuarantineQuery } from "../api/generated";
-import { usePages } from "../api/pages";
+import { pageOf, usePages } from "../api/pages";
 import { Badge, Button, Failure, Loading, Moment } from "../components/basics";
 import { TYPES } from "../configs/value";
 
@@ -14,9 +14,7 @@ export function Quarantine(): ReactElement {
   const [{ data: counted }] = useQuery({ query: QuarantineDocument, variables: { first: 1 }, requestPolicy: "network-only" });
   const [state, pages] = usePages<Row>("", async (after) => {
     const { data, error } = await client.query(QuarantineDocument, { first: 50, after }, { requestPolicy: "network-only" });
-    if (error ?? !data) return error;
-    const { edges, pageInfo } = data.quarantine;
-    return { rows: edges.map(({ node }) => node), cursor: pageInfo.endCursor, hasNext: pageInfo.hasNextPage };
+    return error ?? (data && pageOf(data.quarantine));
   });
   const total = counted?.quarantine.totalCount ?? 0;
   return (

@@ -2,7 +2,7 @@ import type { ReactElement } from "react";
 import { useMutation } from "urql";
 import { tell } from "../api/errors";
 import { StartRunDocument, type BackfillKind, type RunFragment } from "../api/generated";
-import { Button, Notice } from "../components/basics";
+import { Button, count, Notice } from "../components/basics";
 import { ChoiceField, TextInput } from "../components/fields";
 import { KINDS } from "./runs";
 
@@ -51,7 +51,7 @@ export function Start({ runs, wanted, change, started }: StartProps): ReactEleme
         {error && <Notice tone="bad">{tell(error)}</Notice>}
         {rehearsed && (
           <Notice tone="neutral">
-            The dry run looked at {last.total.toLocaleString()} rows: {last.changed.toLocaleString()} would change, {last.quarantined.toLocaleString()} cannot be decided.
+            The dry run looked at {count(last.total, "row")}: {last.changed.toLocaleString()} would change, {last.quarantined.toLocaleString()} cannot be decided.
           </Notice>
         )}
         <div className="row-actions">

@@ -1,5 +1,5 @@
 import type { CombinedError } from "@urql/core";
-import type { ReactElement, ReactNode } from "react";
+import { Fragment, type ReactElement, type ReactNode } from "react";
 import { Button as AriaButton, type ButtonProps as AriaButtonProps } from "react-aria-components";
 import { tell } from "../api/errors";
 import { Icon, type IconName } from "./icons";
@@ -73,6 +73,30 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
       <p className="empty-title">{title}</p>
       {children}
     </div>
+  );
+}
+
+/** So many of something: "1 value", "2,000 values". */
+export function count(number: number, one: string): string {
+  return `${number.toLocaleString()} ${one}${number === 1 ? "" : "s"}`;
+}
+
+/** A name and what is to be told under it; nothing is told where that is null. */
+export type Fact = readonly [name: string, value: ReactNode];
+
+export function Facts({ facts }: { facts: readonly Fact[] }): ReactElement {
+  return (
+    <dl className="facts">
+      {facts.map(
+        ([name, value]) =>
+          value !== null && (
+            <Fragment key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </Fragment>
+          ),
+      )}
+    </dl>
   );
 }
 

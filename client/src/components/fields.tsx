@@ -1,5 +1,5 @@
 import { useClient } from "urql";
-import { useEffect, useState, type ReactElement } from "react";
+import { useEffect, useState, type ClipboardEvent, type ReactElement } from "react";
 import {
   Button,
   ComboBox,
@@ -152,7 +152,7 @@ export function Picker({ label, none, fixed = [], value, change, find, nameOf }:
   );
 }
 
-interface TextProps {
+export interface TextProps {
   readonly label: string;
   readonly value: string;
   readonly change: (text: string) => void;
@@ -166,6 +166,16 @@ interface TextProps {
   readonly required?: boolean;
   readonly isDisabled?: boolean;
   readonly autoFocus?: boolean;
+  readonly autoComplete?: string;
+}
+
+/** A field of one line drops the ends of lines; pasted text of several has to stay as it is. */
+function pasteLines(event: ClipboardEvent<HTMLInputElement>, change: (text: string) => void): void {
+  const pasted = event.clipboardData.getData("text").replace(/\r\n?/g, "\n");
+  if (!pasted.trimEnd().includes("\n")) return;
+  event.preventDefault();
+  const { value, selectionStart, selectionEnd } = event.currentTarget;
+  change(value.slice(0, selectionStart ?? value.length) + pasted + value.slice(selectionEnd ?? value.length));
 }
 
 export function TextInput(props: TextProps): ReactElement {
@@ -190,7 +200,9 @@ export function TextInput(props: TextProps): ReactElement {
           className={code ? "control code" : "control"}
           inputMode={mode}
           placeholder={placeholder}
-          autoComplete="off"
+          // Other than "off", this keeps the browser from filling in a password, such as a saved token.
+          autoComplete={props.autoComplete ?? (type === "password" ? "new-password" : "off")}
+          onPaste={(event) => pasteLines(event, change)}
           spellCheck={false}
         />
       )}

@@ -50,12 +50,27 @@ export function Confirm({ title, action, danger = false, busy = false, run, clos
   return (
     <Overlay title={title} close={close} kind="dialog" alert>
       <div className="dialog-content">{children}</div>
-      <footer className="dialog-foot">
-        <Button onPress={close}>Cancel</Button>
-        <Button look={danger ? "danger" : "primary"} isDisabled={busy} onPress={run}>
-          {action}
-        </Button>
-      </footer>
+      <Foot close={close} action={action} look={danger ? "danger" : "primary"} isDisabled={busy} run={run} />
     </Overlay>
+  );
+}
+
+interface FootProps {
+  readonly close: () => void;
+  readonly action: string;
+  readonly look?: "primary" | "danger";
+  readonly isDisabled: boolean;
+  readonly run: () => void;
+}
+
+/** The end of a dialog: leave it, or do what it is for. */
+export function Foot({ close, action, look = "primary", isDisabled, run }: FootProps): ReactElement {
+  return (
+    <footer className="dialog-foot">
+      <Button onPress={close}>Cancel</Button>
+      <Button look={look} isDisabled={isDisabled} onPress={run}>
+        {action}
+      </Button>
+    </footer>
   );
 }

@@ -2,6 +2,7 @@ import { useState, type ReactElement, type ReactNode } from "react";
 import { useMutation, useQuery } from "urql";
 import { Link } from "wouter";
 import { tell } from "../api/errors";
+import { print } from "../api/exact";
 import {
   ConfigDetailsDocument,
   DeleteConfigDocument,
@@ -10,13 +11,13 @@ import {
   type ConfigRowFragment,
 } from "../api/generated";
 import { SeenBy } from "../audit/seen-by";
-import { Badge, Button, Failure, Loading, Moment, Notice } from "../components/basics";
+import { Badge, Button, Facts, Failure, Loading, Moment, Notice, type Fact } from "../components/basics";
 import { Confirm, Overlay } from "../components/overlays";
 import { editPath } from "../edit/paths";
 import { StandaloneDialog } from "../edit/standalone";
 import { useMay } from "../session/viewer";
 import { Reveal } from "./reveal";
-import { show, TYPES, Value } from "./value";
+import { TYPES, Value } from "./value";
 
 type Detailed = NonNullable<ConfigDetailsQuery["config"]>;
 
@@ -39,7 +40,7 @@ export function Details({ id, close, changed, deleted }: DetailsProps): ReactEle
         {!config && !error && <Loading what="the value" />}
         {config && (
           <>
-            <Facts config={config} />
+            <About config={config} />
             <Actions config={config} close={close} changed={changed} deleted={deleted} revealed={() => setRound((before) => before + 1)} />
             <History config={config} changed={changed} />
             <Seen key={round} config={config} />
@@ -50,39 +51,20 @@ export function Details({ id, close, changed, deleted }: DetailsProps): ReactEle
   );
 }
 
-function Facts({ config }: { config: Detailed }): ReactElement {
+function About({ config }: { config: Detailed }): ReactElement {
+  const facts: readonly Fact[] = [
+    ["Integration", config.integration ? <Badge tone="accent">{config.integration.name}</Badge> : "– standalone"],
+    ["Scope", config.organization ? <Link href={`/organizations/${config.organization.id}`}>{config.organization.name}</Link> : "Global"],
+    ["Type", TYPES[config.type]],
+    ["Description", config.description],
+    ["Value", config.type === "SECRET" ? <Value type="SECRET" value={null} sealed={config.sealed} /> : <Whole value={config.value} />],
+    ["Version", config.version],
+    ["Updated", <WrittenBy config={config} />],
+    ["Created", <Moment at={config.createdAt} />],
+  ];
   return (
     <>
-      <dl className="facts">
-        <dt>Integration</dt>
-        <dd>{config.integration ? <Badge tone="accent">{config.integration.name}</Badge> : "– standalone"}</dd>
-        <dt>Scope</dt>
-        <dd>
-          {config.organization ? <Link href={`/organizations/${config.organization.id}`}>{config.organization.name}</Link> : "Global"}
-        </dd>
-        <dt>Type</dt>
-        <dd>{TYPES[config.type]}</dd>
-        {config.description !== null && (
-          <>
-            <dt>Description</dt>
-            <dd>{config.description}</dd>
-          </>
-        )}
-        <dt>Value</dt>
-        <dd>
-          {config.type === "SECRET" ? <Value type="SECRET" value={null} sealed={config.sealed} /> : <Whole value={config.value} />}
-        </dd>
-        <dt>Version</dt>
-        <dd>{config.version}</dd>
-        <dt>Updated</dt>
-        <dd>
-          <Moment at={config.updatedAt} /> by {config.updatedBy}
-        </dd>
-        <dt>Created</dt>
-        <dd>
-          <Moment at={config.createdAt} />
-        </dd>
-      </dl>
+      <Facts facts={facts} />
       {config.type === "SECRET" && !config.sealed && (
         <Notice tone="warning">Not sealed yet: it is stored as older software left it. Writing it or a backfill seals it.</Notice>
       )}
@@ -90,8 +72,16 @@ function Facts({ config }: { config: Detailed }): ReactElement {
   );
 }
 
+function WrittenBy({ config }: { config: Detailed }): ReactElement {
+  return (
+    <>
+      <Moment at={config.updatedAt} /> by {config.updatedBy}
+    </>
+  );
+}
+
 function Whole({ value }: { value: unknown }): ReactElement {
-  return <pre>{typeof value === "object" ? JSON.stringify(value, null, 2) : show(value)}</pre>;
+  return <pre>{print(value, 2)}</pre>;
 }
 
 function Actions({ config, close, changed, deleted, revealed }: { config: Detailed; revealed: () => void } & Omit<DetailsProps, "id">): ReactElement | null {

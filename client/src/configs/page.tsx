@@ -1,10 +1,11 @@
-import { useEffect, useState, type ReactElement } from "react";
+import { useState, type ReactElement } from "react";
 import { useClient, useQuery } from "urql";
 import { useSearchParams } from "wouter";
 import { ConfigCountDocument, ConfigsDocument, type ConfigRowFragment } from "../api/generated";
-import { usePages } from "../api/pages";
-import { Badge, Button, Empty, Moment, PageFrame } from "../components/basics";
+import { pageOf, usePages } from "../api/pages";
+import { Badge, Button, count, Empty, Moment, PageFrame } from "../components/basics";
 import { ChoiceField, Picker, SearchInput } from "../components/fields";
+import { useAddressText } from "../components/search";
 import { NothingFound, Table, type Column } from "../components/table";
 import { StandaloneDialog } from "../edit/standalone";
 import { useMay, useViewer } from "../session/viewer";
@@ -16,7 +17,7 @@ import { TYPES, Value } from "./value";
 const PAGE = 200;
 
 const COLUMNS: readonly Column<ConfigRowFragment>[] = [
-  { id: "key", title: "Key", cell: ({ key }) => key, order: ["KEY", "KEY_DESC"] },
+  { id: "key", title: "Key", cell: (row) => <KeyCell row={row} />, order: ["KEY", "KEY_DESC"] },
   { id: "integration", title: "Integration", cell: ({ integration }) => (integration ? <Badge tone="accent">{integration.name}</Badge> : "–") },
   { id: "scope", title: "Scope", cell: ({ scope }) => (scope === "GLOBAL" ? "Global" : "Organization") },
   { id: "organization", title: "Organization", cell: ({ organization }) => organization?.name ?? "–" },
@@ -25,6 +26,16 @@ const COLUMNS: readonly Column<ConfigRowFragment>[] = [
   { id: "updated", title: "Updated", cell: ({ updatedAt }) => <Moment at={updatedAt} />, order: ["UPDATED_AT", "UPDATED_AT_DESC"] },
   { id: "by", title: "By", cell: ({ updatedBy }) => updatedBy },
 ];
+
+/** On a narrow screen there is no column for whose value it is: it is told below the key. */
+function KeyCell({ row }: { row: ConfigRowFragment }): ReactElement {
+  return (
+    <>
+      {row.key}
+      <span className="below">{row.organization?.name ?? "Global"}</span>
+    </>
+  );
+}
 
 export function ConfigsPage(): ReactElement {
   const [filters, change] = useFilters();
@@ -39,9 +50,7 @@ export function ConfigsPage(): ReactElement {
   const [state, pages] = usePages(JSON.stringify([filter, filters.order, round]), async (after) => {
     const variables = { filter, orderBy: filters.order, first: PAGE, after };
     const { data, error } = await client.query(ConfigsDocument, variables, { requestPolicy: "network-only" });
-    if (error ?? !data) return error;
-    const { edges, pageInfo } = data.configs;
-    return { rows: edges.map(({ node }) => node), cursor: pageInfo.endCursor, hasNext: pageInfo.hasNextPage };
+    return error ?? (data && pageOf(data.configs));
   });
   const [{ data: counted }] = useQuery({ query: ConfigCountDocument, variables: { filter } });
   const total = counted?.configs.totalCount ?? null;
@@ -102,26 +111,15 @@ export function ConfigsPage(): ReactElement {
 }
 
 function Count({ total }: { total: number }): ReactElement {
-  return <span role="status">{total.toLocaleString()} {total === 1 ? "value" : "values"}</span>;
+  return <span role="status">{count(total, "value")}</span>;
 }
 
 function FilterBar({ filters, change }: { filters: Filters; change: (part: Partial<Filters>) => void }): ReactElement {
   const { organizations, integrations } = useLookups();
-  const [typed, setTyped] = useState(filters.search);
-  const [seen, setSeen] = useState(filters.search);
-  if (seen !== filters.search) {
-    // The address changed by other means: back, or a link.
-    setSeen(filters.search);
-    setTyped(filters.search);
-  }
-  useEffect(() => {
-    if (typed === filters.search) return;
-    const timer = setTimeout(() => change({ search: typed }), 250);
-    return () => clearTimeout(timer);
-  });
+  const [typed, type] = useAddressText("search");
   return (
     <search className="filters" aria-label="Filters">
-      <SearchInput label="Search keys" value={typed} change={setTyped} />
+      <SearchInput label="Search keys" value={typed} change={type} />
       <Picker label="Organization" none="Any" value={filters.organization} change={(organization) => change({ organization })} {...organizations} />
       <ChoiceField
         label="Scope"

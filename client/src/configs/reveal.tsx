@@ -58,7 +58,7 @@ export function Reveal({ id, name, revealed }: { id: string; name: string; revea
       ) : (
         <Shown plaintext={shown} name={name} hide={hide} />
       )}
-      <p className="hint">Either is recorded in the audit log under your name.</p>
+      <p className="hint">Revealing and copying are recorded in the audit log under your name.</p>
       {told !== null && <Notice tone="neutral">{told}</Notice>}
       {problem !== null && <Notice tone="bad">{problem}</Notice>}
     </div>

@@ -2,6 +2,7 @@
 import { useMemo } from "react";
 import { openSecretClient } from "../api/client";
 import { tell } from "../api/errors";
+import { print } from "../api/exact";
 import { RevealConfigDocument } from "../api/generated";
 import { readToken } from "../session/token";
 
@@ -17,7 +18,7 @@ export function useReveal(): (id: string, reason: string) => Promise<Plaintext> 
     if (error) throw new Error(tell(error));
     const value = data?.config?.decryptedValue;
     if (value === undefined || value === null) throw new Error("This value is empty.");
-    return { text: typeof value === "string" ? value : JSON.stringify(value, null, 2) };
+    return { text: print(value, 2) };
   };
 }
 

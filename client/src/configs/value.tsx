@@ -1,4 +1,5 @@
 import type { ReactElement } from "react";
+import { print } from "../api/exact";
 import type { ConfigType } from "../api/generated";
 import { Badge } from "../components/basics";
 import { Icon } from "../components/icons";
@@ -10,11 +11,6 @@ export const TYPES: Readonly<Record<ConfigType, string>> = {
   JSON: "JSON",
   SECRET: "Secret",
 };
-
-/** A value as text, on one line. */
-export function show(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
 
 interface ValueProps {
   readonly type: ConfigType;
@@ -35,7 +31,7 @@ export function Value({ type, value, sealed }: ValueProps): ReactElement {
     );
   }
   if (value === null || value === undefined) return <span className="value none">–</span>;
-  const text = show(value);
+  const text = print(value);
   return (
     <code className="value" title={text}>
       {text}

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import type { EntryFragment } from "../api/generated";
-import { Button, Moment, Notice } from "../components/basics";
+import { Button, count, Moment, Notice } from "../components/basics";
 import { Value } from "../configs/value";
 import { ownOf, type DraftBook } from "./drafts";
 import { read } from "./values";
@@ -17,7 +17,7 @@ export function Conflicts({ conflicts, book, isOrganization }: ConflictsProps): 
   return (
     <section className="card conflicts" aria-label="Conflicts">
       <Notice tone="warning">
-        Somebody else has changed {conflicts.length === 1 ? "a value" : `${conflicts.length} values`} since you began. Nothing was saved: choose what is to stay.
+        Somebody else has changed {conflicts.length === 1 ? "a value" : count(conflicts.length, "value")} since you began. Nothing was saved: choose what is to stay.
       </Notice>
       {conflicts.map((entry) => (
         <Conflict key={entry.key} entry={entry} book={book} isOrganization={isOrganization} />

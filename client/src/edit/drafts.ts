@@ -19,6 +19,8 @@ export interface DraftBook {
   readonly rebase: (key: string, base: number) => void;
   readonly drop: (key: string) => void;
   readonly dropAll: () => void;
+  /** What was sent is saved: drop it, but for what has been changed since, which goes on from what is there now. */
+  readonly settle: (sent: Drafts, entries: readonly EntryFragment[], isOrganization: boolean) => void;
 }
 
 export function useDrafts(): DraftBook {
@@ -39,6 +41,15 @@ export function useDrafts(): DraftBook {
       }),
     drop: (key) => change((next) => next.delete(key)),
     dropAll: () => setDrafts(new Map()),
+    settle: (sent, entries, isOrganization) =>
+      change((next) => {
+        for (const [key, { text }] of sent) {
+          const draft = next.get(key);
+          const entry = entries.find((one) => one.key === key);
+          if (draft?.text === text) next.delete(key);
+          else if (draft) next.set(key, { ...draft, base: (entry && ownOf(entry, isOrganization)?.version) ?? 0 });
+        }
+      }),
   };
 }
 
@@ -62,15 +73,16 @@ export interface Sent {
 
 /** What is sent for the drafts, or null if one of them cannot be. */
 export function collect(entries: readonly EntryFragment[], drafts: Drafts): Sent | null {
-  const config: Record<string, unknown> = {};
-  const expectedVersions: Record<string, number> = {};
+  const config: [string, unknown][] = [];
+  const expectedVersions: [string, number][] = [];
   for (const { key, field } of entries) {
     const draft = drafts.get(key);
     if (!draft) continue;
     const type = field?.type ?? "STRING";
     if (draft.text !== null && check(draft.text, type) !== null) return null;
-    config[key] = draft.text === null || draft.text === "" ? null : read(draft.text, type);
-    expectedVersions[key] = draft.base;
+    config.push([key, draft.text === null || draft.text === "" ? null : read(draft.text, type)]);
+    expectedVersions.push([key, draft.base]);
   }
-  return { config, expectedVersions };
+  // Of entries, not by assignment: a key may be __proto__.
+  return { config: Object.fromEntries(config), expectedVersions: Object.fromEntries(expectedVersions) };
 }

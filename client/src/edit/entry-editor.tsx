@@ -1,7 +1,8 @@
 import type { ReactElement } from "react";
+import { print } from "../api/exact";
 import type { EntryFragment, LayerFragment } from "../api/generated";
 import { Badge, Button } from "../components/basics";
-import { show, TYPES, Value } from "../configs/value";
+import { TYPES, Value } from "../configs/value";
 import type { Draft } from "./drafts";
 import { ValueEditor } from "./value-editor";
 import { write } from "./values";
@@ -64,7 +65,7 @@ function PlainEditor({ entry, own, draft, problem, isDisabled, autoFocus, put, t
       change={put}
       hint={null}
       problem={problem}
-      placeholder={own || entry.value === null ? "" : `Inherited: ${show(entry.value)}`}
+      placeholder={own || entry.value === null ? "" : `Inherited: ${print(entry.value)}`}
       isDisabled={isDisabled || entry.field === null}
       autoFocus={autoFocus}
     />

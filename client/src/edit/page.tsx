@@ -1,10 +1,11 @@
-import { useEffect, useState, type ReactElement } from "react";
+import { useState, type ReactElement } from "react";
 import { useClient, useQuery, type CombinedError } from "urql";
 import { Link, useParams, useSearchParams } from "wouter";
 import { codeOf, problemsOf, tell, type Problem } from "../api/errors";
 import { EditFormDocument, SaveDefaultsDocument, SaveMappingDocument, SaveOverridesDocument, type EditFormQuery, type EntryFragment } from "../api/generated";
-import { Badge, Button, Failure, Loading, Notice, PageFrame } from "../components/basics";
+import { Badge, Button, Empty, Failure, Loading, Notice, PageFrame } from "../components/basics";
 import { TextInput } from "../components/fields";
+import { useUnsaved } from "../components/unsaved";
 import { useMay, useViewer } from "../session/viewer";
 import { Conflicts } from "./conflicts";
 import { collect, findConflicts, ownOf, useDrafts } from "./drafts";
@@ -18,23 +19,29 @@ export function EditPage(): ReactElement {
   const [parameters] = useSearchParams();
   const organization = parameters.get("organization");
   const variables = { integrationId: integration, organizationId: organization };
+  const client = useClient();
   const [{ data, error }, again] = useQuery({ query: EditFormDocument, variables, requestPolicy: "network-only" });
   const form = data?.overview[0];
+  const reload = async (): Promise<Form | undefined> => {
+    const answer = await client.query(EditFormDocument, variables, { requestPolicy: "network-only" });
+    return answer.data?.overview[0];
+  };
   if (!form) {
     return (
       <PageFrame title="Edit">
-        {error ? <Failure error={error} retry={() => again()} /> : <Loading what="the form" />}
+        {error ? <Failure error={error} retry={() => again()} /> : data ? <Empty title="There is no such integration" /> : <Loading what="the form" />}
       </PageFrame>
     );
   }
-  return <EditForm key={`${integration} ${organization ?? ""}`} form={form} organizationId={organization} wanted={parameters.get("key")} reload={() => again()} />;
+  return <EditForm key={`${integration} ${organization ?? ""}`} form={form} organizationId={organization} wanted={parameters.get("key")} reload={reload} />;
 }
 
 interface EditFormProps {
   readonly form: Form;
   readonly organizationId: string | null;
   readonly wanted: string | null;
-  readonly reload: () => void;
+  /** Shows what is stored now, and answers it. */
+  readonly reload: () => Promise<Form | undefined>;
 }
 
 function EditForm({ form, organizationId, wanted, reload }: EditFormProps): ReactElement {
@@ -51,9 +58,10 @@ function EditForm({ form, organizationId, wanted, reload }: EditFormProps): Reac
   const save = useSave(form, organizationId);
   const entityChanged = isOrganization && (entity.id !== (mapping?.entityId ?? "") || entity.name !== (mapping?.entityName ?? ""));
   const dirty = book.drafts.size > 0 || entityChanged;
-  useWarning(dirty);
+  useUnsaved(dirty);
 
-  const conflicts = findConflicts(form.entries, book.drafts, isOrganization);
+  // While it is saved, what was written is newer than what the drafts were begun on.
+  const conflicts = busy ? [] : findConflicts(form.entries, book.drafts, isOrganization);
   const sent = collect(form.entries, book.drafts);
   const problems = refusal ? problemsOf(refusal) : [];
   const run = async (): Promise<void> => {
@@ -61,14 +69,14 @@ function EditForm({ form, organizationId, wanted, reload }: EditFormProps): Reac
     setBusy(true);
     setSaved(false);
     const error = await save(sent, entity);
-    setBusy(false);
     setRefusal(error && codeOf(error) !== "CONFLICT" ? error : null);
+    // After a conflict the form shows what is there now, beside what was to be written.
+    const now = !error || codeOf(error) === "CONFLICT" ? await reload() : undefined;
     if (!error) {
-      book.dropAll();
+      book.settle(book.drafts, now?.entries ?? [], isOrganization);
       setSaved(true);
     }
-    // After a conflict the form shows what is there now, beside what was to be written.
-    if (!error || codeOf(error) === "CONFLICT") reload();
+    setBusy(false);
   };
   const change = (work: () => void): void => {
     setSaved(false);
@@ -168,16 +176,6 @@ function useSave(form: Form, organizationId: string | null): (sent: NonNullable<
     const input = { integrationId: form.integration.id, organizationId, entityId: entity.id, entityName, config: sent.config };
     return (await client.mutation(SaveMappingDocument, { input }).toPromise()).error;
   };
-}
-
-/** Ask before the tab is left with something unsaved. */
-function useWarning(dirty: boolean): void {
-  useEffect(() => {
-    if (!dirty) return;
-    const warn = (event: BeforeUnloadEvent): void => event.preventDefault();
-    addEventListener("beforeunload", warn);
-    return () => removeEventListener("beforeunload", warn);
-  }, [dirty]);
 }
 
 function isAbout(path: readonly (string | number)[], key: string): boolean {

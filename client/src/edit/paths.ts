@@ -1,9 +1,13 @@
 import type { ConfigRowFragment } from "../api/generated";
 
 /** Where a value of an integration is edited, with all of its neighbours; null for a standalone one. */
-export function editPath(config: Pick<ConfigRowFragment, "integration" | "organization" | "key">): string | null {
-  if (!config.integration) return null;
-  const parameters = new URLSearchParams({ key: config.key });
-  if (config.organization) parameters.set("organization", config.organization.id);
-  return `/edit/${config.integration.id}?${parameters.toString()}`;
+export function editPath({ integration, organization, key }: Pick<ConfigRowFragment, "integration" | "organization" | "key">): string | null {
+  return integration ? valuePath(integration.id, organization?.id ?? null, key) : null;
+}
+
+/** Where one key of an integration is edited: an organization's own value, or the default. */
+export function valuePath(integrationId: string, organizationId: string | null, key: string): string {
+  const parameters = new URLSearchParams({ key });
+  if (organizationId !== null) parameters.set("organization", organizationId);
+  return `/edit/${integrationId}?${parameters.toString()}`;
 }

@@ -4,7 +4,7 @@ import { codeOf, problemsOf, tell } from "../api/errors";
 import { ConfigDetailsDocument, SetConfigDocument, type ConfigRowFragment, type ConfigType } from "../api/generated";
 import { Button, Moment, Notice } from "../components/basics";
 import { ChoiceField, Picker, TextInput } from "../components/fields";
-import { Overlay } from "../components/overlays";
+import { Foot, Overlay } from "../components/overlays";
 import { useLookups } from "../configs/lookups";
 import { TYPES, Value } from "../configs/value";
 import { useViewer } from "../session/viewer";
@@ -77,12 +77,7 @@ export function StandaloneDialog({ config, close, written }: StandaloneProps): R
         {conflict && !config && <Notice tone="warning">There is a value under this key already. Find it in the list to change it.</Notice>}
         {error && !conflict && problems.length === 0 && <Notice tone="bad">{tell(error)}</Notice>}
       </div>
-      <footer className="dialog-foot">
-        <Button onPress={close}>Cancel</Button>
-        <Button look="primary" isDisabled={!ready || fetching} onPress={() => void run()}>
-          {fetching ? "Saving…" : "Save"}
-        </Button>
-      </footer>
+      <Foot close={close} action={fetching ? "Saving…" : "Save"} isDisabled={!ready || fetching} run={() => void run()} />
     </Overlay>
   );
 }

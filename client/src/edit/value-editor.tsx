@@ -1,6 +1,7 @@
 import type { ReactElement } from "react";
 import type { ConfigType } from "../api/generated";
 import { ChoiceField, TextInput, Toggle } from "../components/fields";
+import { SecretInput } from "./secret-editor";
 import { check } from "./values";
 
 interface ValueEditorProps {
@@ -36,19 +37,9 @@ export function ValueEditor({ label, type, options, text, change, hint, problem,
     const known = text === "" || options.includes(text) ? choices : [...choices, { id: text, name: `${text} (no longer an option)` }];
     return <ChoiceField label={label} choices={known} value={text} change={change} hint={hint} problem={problem} isDisabled={isDisabled} />;
   }
-  return (
-    <TextInput
-      label={label}
-      type={type === "SECRET" ? "password" : "text"}
-      mode={type === "INT" ? "numeric" : "text"}
-      {...(type === "JSON" ? { lines: Math.min(14, Math.max(3, text.split("\n").length)), code: true } : {})}
-      value={text}
-      change={change}
-      hint={hint}
-      problem={problem ?? check(text, type)}
-      placeholder={placeholder}
-      isDisabled={isDisabled}
-      autoFocus={autoFocus}
-    />
-  );
+  const common = { label, value: text, change, hint, problem: problem ?? check(text, type), placeholder, isDisabled, autoFocus };
+  if (type === "SECRET") return <SecretInput {...common} />;
+  const lines = Math.min(14, Math.max(3, text.split("\n").length));
+  if (type === "JSON") return <TextInput {...common} lines={lines} code />;
+  return <TextInput {...common} mode={type === "INT" ? "numeric" : "text"} {...(text.includes("\n") ? { lines } : {})} />;
 }

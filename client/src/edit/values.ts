@@ -1,11 +1,16 @@
 // What people type, and what is sent for it.
+import { print } from "../api/exact";
 import type { ConfigType } from "../api/generated";
 
 /** A value as the text of its editor. */
 export function write(value: unknown, type: ConfigType): string {
   if (value === null || value === undefined || type === "SECRET") return "";
-  if (type === "JSON") return JSON.stringify(value, null, 2);
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return type === "JSON" ? printDocument(value) : print(value);
+}
+
+// A document that is a text has its quotes, so that it is one when it comes back.
+function printDocument(value: unknown): string {
+  return typeof value === "string" && print(value) === value ? JSON.stringify(value) : print(value, 2);
 }
 
 /** What is wrong with a text for its type; null if nothing is. The service judges the rest. */

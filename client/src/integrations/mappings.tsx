@@ -3,10 +3,10 @@ import { useClient, useMutation } from "urql";
 import { Link, useLocation } from "wouter";
 import { tell } from "../api/errors";
 import { CreateFallbackDocument, DeleteMappingDocument, MappingsDocument, type MappingsQuery } from "../api/generated";
-import { usePages } from "../api/pages";
+import { pageOf, usePages } from "../api/pages";
 import { Badge, Button, Empty, Failure, Loading, Notice } from "../components/basics";
 import { Picker, TextInput } from "../components/fields";
-import { Confirm, Overlay } from "../components/overlays";
+import { Confirm, Foot, Overlay } from "../components/overlays";
 import { useLookups } from "../configs/lookups";
 import { useMay, useViewer } from "../session/viewer";
 
@@ -21,9 +21,7 @@ export function Mappings({ integrationId }: { integrationId: string }): ReactEle
   const { organizationIds } = useViewer();
   const [state, pages] = usePages<Mapping>(`${integrationId} ${round}`, async (after) => {
     const { data, error } = await client.query(MappingsDocument, { integrationId, first: 100, after }, { requestPolicy: "network-only" });
-    if (error ?? !data) return error;
-    const { edges, pageInfo } = data.mappings;
-    return { rows: edges.map(({ node }) => node), cursor: pageInfo.endCursor, hasNext: pageInfo.hasNextPage };
+    return error ?? (data && pageOf(data.mappings));
   });
   const hasFallback = state.rows.some(({ organization }) => organization === null);
   const close = (): void => setAsked(null);
@@ -100,12 +98,7 @@ function MapOrganization({ integrationId, close }: { integrationId: string; clos
       <div className="dialog-content">
         <Picker label="Organization" none="Choose one" value={chosen} change={setChosen} {...organizations} />
       </div>
-      <footer className="dialog-foot">
-        <Button onPress={close}>Cancel</Button>
-        <Button look="primary" isDisabled={chosen === null} onPress={() => go(`/edit/${integrationId}?organization=${chosen ?? ""}`)}>
-          Go on
-        </Button>
-      </footer>
+      <Foot close={close} action="Go on" isDisabled={chosen === null} run={() => go(`/edit/${integrationId}?organization=${chosen ?? ""}`)} />
     </Overlay>
   );
 }
@@ -124,12 +117,7 @@ function Fallback({ integrationId, close, done }: { integrationId: string; close
         <TextInput label="Entity id" value={entityId} change={setEntityId} required autoFocus />
         {error && <Notice tone="bad">{tell(error)}</Notice>}
       </div>
-      <footer className="dialog-foot">
-        <Button onPress={close}>Cancel</Button>
-        <Button look="primary" isDisabled={entityId === "" || fetching} onPress={() => void run()}>
-          Add
-        </Button>
-      </footer>
+      <Foot close={close} action="Add" isDisabled={entityId === "" || fetching} run={() => void run()} />
     </Overlay>
   );
 }

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import type { ConfigFieldInput, ConfigType, SchemaFragment } from "../api/generated";
-import { Button, Notice } from "../components/basics";
-import { Overlay } from "../components/overlays";
+import { count, Notice } from "../components/basics";
+import { Foot, Overlay } from "../components/overlays";
 import { TYPES } from "../configs/value";
 import type { Effects } from "./schema-editor";
 
@@ -33,12 +33,7 @@ export function Preview({ before, after, effects, busy, save, close }: PreviewPr
         </ul>
         {reveals && <Notice tone="warning">Secrets become plain values that everybody sees who may read. It is recorded in the audit log.</Notice>}
       </div>
-      <footer className="dialog-foot">
-        <Button onPress={close}>Cancel</Button>
-        <Button look="primary" isDisabled={busy} onPress={save}>
-          {busy ? "Saving…" : "Save the schema"}
-        </Button>
-      </footer>
+      <Foot close={close} action={busy ? "Saving…" : "Save the schema"} isDisabled={busy} run={save} />
     </Overlay>
   );
 }
@@ -61,12 +56,15 @@ function describe(before: SchemaFragment["configSchema"], after: readonly Config
 }
 
 function tell(was: ConfigType | undefined, is: ConfigType | undefined, migrated: number, dropped: number, restored: number): string | null {
-  if (is === undefined) return `Removed: ${rows(dropped)} go to the history, and return with the field.`;
-  if (was === undefined) return `New: ${rows(migrated)} found under this key ${restored > 0 ? `, ${rows(restored)} return from the history` : ""}.`.replace(" ,", ",").replace(" .", ".");
-  if (was !== is) return `${TYPES[was]} becomes ${TYPES[is]}: ${rows(migrated)} ${is === "SECRET" ? "are sealed" : "are converted"}.`;
-  return migrated > 0 ? `${rows(migrated)} are written again.` : null;
+  if (is === undefined) return dropped === 0 ? "Removed: no value is stored under it." : `Removed: ${values(dropped, "goes", "go")} to the history, to return with the field.`;
+  if (was === undefined) {
+    const found = `New: ${count(migrated, "value")} found under this key`;
+    return restored > 0 ? `${found}, ${values(restored, "returns", "return")} from the history.` : `${found}.`;
+  }
+  if (was !== is) return `${TYPES[was]} becomes ${TYPES[is]}: ${values(migrated, "is", "are")} ${is === "SECRET" ? "sealed" : "converted"}.`;
+  return migrated > 0 ? `${values(migrated, "is", "are")} written again.` : null;
 }
 
-function rows(count: number): string {
-  return `${count.toLocaleString()} ${count === 1 ? "value" : "values"}`;
+function values(number: number, does: string, several: string): string {
+  return `${count(number, "value")} ${number === 1 ? does : several}`;
 }

@@ -4,6 +4,7 @@ import { problemsOf, tell, type Problem } from "../api/errors";
 import { UpdateIntegrationDocument, type SchemaFragment, type UpdateIntegrationMutation } from "../api/generated";
 import { Button, Notice } from "../components/basics";
 import { TextInput } from "../components/fields";
+import { useUnsaved } from "../components/unsaved";
 import { draftsOf, inputsOf, newField, type FieldDraft } from "./drafts";
 import { FieldEditor } from "./field-editor";
 import { Preview } from "./preview";
@@ -25,6 +26,7 @@ export function SchemaEditor({ integration, mayWrite, saved }: SchemaEditorProps
   const [effects, setEffects] = useState<Effects | null>(null);
   const [refusal, setRefusal] = useState<CombinedError | null>(null);
   const [{ fetching }, update] = useMutation(UpdateIntegrationDocument);
+  useUnsaved(dirty);
   const configSchema = inputsOf(fields);
   const problems = refusal ? problemsOf(refusal) : [];
 

@@ -4,9 +4,10 @@ import { Link, useLocation, useParams, useSearchParams } from "wouter";
 import { OrganizationOverviewDocument, type OrganizationOverviewQuery, type ValueSource } from "../api/generated";
 import { Badge, Button, Empty, Failure, Loading, Notice, PageFrame, type Tone } from "../components/basics";
 import { ChoiceField, Picker } from "../components/fields";
-import { Overlay } from "../components/overlays";
+import { Foot, Overlay } from "../components/overlays";
 import { useLookups } from "../configs/lookups";
 import { Value } from "../configs/value";
+import { valuePath } from "../edit/paths";
 import { useMay } from "../session/viewer";
 
 type Overview = OrganizationOverviewQuery["overview"][number];
@@ -29,7 +30,7 @@ export function OrganizationPage(): ReactElement {
   const [adding, setAdding] = useState(false);
   const mayWrite = useMay("config:write");
   const given = parameters.get("show");
-  const shown: Shown = given !== null && given in SHOWN ? (given as Shown) : "all";
+  const shown: Shown = given !== null && Object.hasOwn(SHOWN, given) ? (given as Shown) : "all";
   if (!data?.organization) {
     return (
       <PageFrame title="Organization">
@@ -121,7 +122,7 @@ function Missing({ id, overview }: { id: string; overview: readonly Overview[] }
           <li key={integration.id}>
             <strong>{integration.name}</strong>
             {missing.map((key) => (
-              <Link key={key} href={`/edit/${integration.id}?organization=${id}&key=${encodeURIComponent(key)}`}>
+              <Link key={key} href={valuePath(integration.id, id, key)}>
                 <code>{key}</code>
               </Link>
             ))}
@@ -194,12 +195,7 @@ function Connect({ id, close }: { id: string; close: () => void }): ReactElement
       <div className="dialog-content">
         <Picker label="Integration" none="Choose one" value={chosen} change={setChosen} {...integrations} />
       </div>
-      <footer className="dialog-foot">
-        <Button onPress={close}>Cancel</Button>
-        <Button look="primary" isDisabled={chosen === null} onPress={() => go(`/edit/${chosen ?? ""}?organization=${id}`)}>
-          Go on
-        </Button>
-      </footer>
+      <Foot close={close} action="Go on" isDisabled={chosen === null} run={() => go(`/edit/${chosen ?? ""}?organization=${id}`)} />
     </Overlay>
   );
 }

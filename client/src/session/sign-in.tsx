@@ -49,6 +49,7 @@ export function SignIn({ notice }: { notice: string | null }): ReactElement {
             type="password"
             value={token}
             change={setToken}
+            autoComplete="current-password"
             hint="It stays in this tab and is forgotten when the tab closes."
           />
           <Button type="submit" look={people ? "plain" : "primary"} isDisabled={busy || token.trim() === ""}>

@@ -3,30 +3,13 @@
 from alembic import op
 from sqlalchemy import inspect, text
 
+from db.adoption import SHAPE, complete_indexes, find_elsewhere, find_faults
 from db.errors import SettingsError
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-SHAPE = {
-    "organizations": "id name created_by",
-    "integrations": "id name is_deleted created_at updated_at",
-    "integration_config_schema": "id integration_id key type required description options position created_at "
-    "updated_at",
-    "integration_mappings": "id integration_id organization_id entity_id entity_name created_at updated_at",
-    "configs": "id organization_id integration_id key value config_type description created_at updated_at updated_by "
-    "config_schema_id",
-}
-"""What this software reads and writes of the legacy tables."""
-
-TYPES = ("string", "int", "bool", "json", "secret")
-
-LABELS = """
-SELECT e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
-WHERE t.typname = 'config_type' AND pg_type_is_visible(t.oid)
-"""
 
 DDL = """
 CREATE TYPE config_type AS ENUM ('string', 'int', 'bool', 'json', 'secret');
@@ -112,21 +95,20 @@ CREATE INDEX ix_organizations_domain ON organizations (domain);
 
 
 def upgrade() -> None:
-    """Make the legacy tables where there are none; where there are, check their columns and touch nothing."""
-    inspector = inspect(op.get_bind())
-    present = set(inspector.get_table_names()) & set(SHAPE)
-    labels = op.get_bind().execute(text(LABELS)).scalars().all()
-    if not present and not labels:
+    """Make the legacy tables where there are none; where there are, check them, and touch no row."""
+    connection = op.get_bind()
+    present = set(inspect(connection).get_table_names()) & set(SHAPE)
+    if not present and (schema := find_elsewhere(connection)) is not None:
+        raise SettingsError(
+            f"the tables of the replaced software are in schema {schema}, and search_path does not begin with it: "
+            f"give the role a search_path that does, as with ALTER ROLE … SET search_path = {schema}, public"
+        )
+    if not present and connection.execute(text("SELECT to_regtype('config_type')")).scalar() is None:
         for statement in DDL.split(";\n"):
             if statement.strip():
                 op.execute(statement)
         return
-    faults = [] if set(TYPES) <= set(labels) else ["the type config_type lacks labels, or is not there"]
-    for table, columns in SHAPE.items():
-        have = {column["name"] for column in inspector.get_columns(table)} if table in present else set[str]()
-        lacking = [column for column in columns.split() if column not in have]
-        if lacking:
-            told = f"lacks {', '.join(lacking)}" if have else "is not there"
-            faults.append(f"table {table} {told}")
+    faults = find_faults(connection)
     if faults:
         raise SettingsError(f"cannot adopt this database: {'; '.join(faults)}")
+    complete_indexes(connection)

@@ -56,15 +56,25 @@ class ResolvedConfig(Mapping[str, Any]):
     age: float
     """How many seconds before it was handed out it was last known to be current; 0.0 unless it is stale."""
 
+    _values: dict[str, Any]
+    _entries: dict[str, tuple[str, Source]]
+
     def __init__(self, answer: Mapping[str, Any], age: float | None = None) -> None:
         """From the answer to the SDK's own query; `age` for one that is stale."""
-        self._values: dict[str, Any] = answer["config"]
-        self._entries = {entry["key"]: (entry["type"], Source(entry["source"])) for entry in answer["entries"]}
-        self.integration, self.integration_id = answer["integration"]["name"], answer["integration"]["id"]
-        self.organization, self.organization_id = answer["organization"]["name"], answer["organization"]["id"]
-        self.entity_id, self.entity_name = answer["entityId"], answer["entityName"]
-        self.missing, self.unfit = tuple(answer["missing"]), tuple(answer["unfit"])
-        self.stale, self.age = age is not None, age or 0.0
+        self._fill(
+            _values=dict(answer["config"]),
+            _entries={entry["key"]: (entry["type"], Source(entry["source"])) for entry in answer["entries"]},
+            integration=answer["integration"]["name"],
+            integration_id=answer["integration"]["id"],
+            organization=answer["organization"]["name"],
+            organization_id=answer["organization"]["id"],
+            entity_id=answer["entityId"],
+            entity_name=answer["entityName"],
+            missing=tuple(answer["missing"]),
+            unfit=tuple(answer["unfit"]),
+            stale=age is not None,
+            age=age or 0.0,
+        )
 
     def __getitem__(self, key: str) -> Any:
         # Many may hold this config: whoever changes a list of it must not change theirs.
@@ -87,17 +97,26 @@ class ResolvedConfig(Mapping[str, Any]):
     def with_age(self, seconds: float) -> ResolvedConfig:
         """The same, as what was last known so many seconds ago."""
         other = copy.copy(self)
-        other.stale, other.age = True, seconds
+        other._fill(stale=True, age=seconds)  # noqa: SLF001 - of this class
         return other
 
     def __copy__(self) -> ResolvedConfig:
         other = object.__new__(ResolvedConfig)
-        for name in self.__slots__:
-            setattr(other, name, getattr(self, name))
+        other._fill(**{name: getattr(self, name) for name in self.__slots__})
         return other
 
     def __deepcopy__(self, memo: object) -> ResolvedConfig:
         return self
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a ResolvedConfig does not change")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a ResolvedConfig does not change")
+
+    def _fill(self, **given: object) -> None:
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a ResolvedConfig holds secrets and cannot be pickled; dict(config) can")
@@ -110,3 +129,6 @@ class ResolvedConfig(Mapping[str, Any]):
         }
         stale = f", stale for {self.age:.0f} s" if self.stale else ""
         return f"<ResolvedConfig {self.integration} for {self.organization}: {shown}{stale}>"
+
+    # Sentry takes mappings apart to report local variables, unless they say how they are shown.
+    __sentry_repr__ = __repr__

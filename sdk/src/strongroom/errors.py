@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ class BadInput(StrongroomError):
     @property
     def problems(self) -> Sequence[Problem]:
         """Every fault, not the first alone."""
-        found: list[Mapping[str, Any]] = self.extensions.get("problems") or []
-        return [Problem(tuple(problem["path"]), problem["message"]) for problem in found]
+        return [found for told in _list(self.extensions.get("problems")) if (found := _read_problem(told))]
 
 
 class NotFound(StrongroomError):
@@ -77,7 +76,8 @@ class Conflict(StrongroomError):
     @property
     def current_versions(self) -> Mapping[str, int | None]:
         """The current version of each key that changed meanwhile; None: it is gone."""
-        return self.extensions.get("currentVersions") or {}
+        told = self.extensions.get("currentVersions")
+        return cast("dict[str, int | None]", told) if isinstance(told, dict) else {}
 
 
 class Undecryptable(StrongroomError):
@@ -88,7 +88,7 @@ class Undecryptable(StrongroomError):
     @property
     def keys(self) -> Sequence[str]:
         """The keys of these secrets."""
-        return self.extensions.get("keys") or []
+        return [key for key in _list(self.extensions.get("keys")) if isinstance(key, str)]
 
 
 class LimitExceeded(StrongroomError):
@@ -99,7 +99,8 @@ class LimitExceeded(StrongroomError):
     @property
     def retry_after(self) -> float | None:
         """After how many seconds the same request may go through; None where waiting does not help."""
-        return self.extensions.get("retryAfter")
+        told = self.extensions.get("retryAfter")
+        return told if isinstance(told, (int, float)) and not isinstance(told, bool) else None
 
 
 class Unavailable(StrongroomError):
@@ -114,7 +115,8 @@ class Internal(StrongroomError):
     @property
     def reference(self) -> str | None:
         """What the operator finds it in the log by."""
-        return self.extensions.get("reference")
+        told = self.extensions.get("reference")
+        return told if isinstance(told, str) else None
 
 
 class SettingsError(StrongroomError):
@@ -140,6 +142,18 @@ _BY_CODE: Mapping[str, type[StrongroomError]] = {
 
 def make_error(described: Mapping[str, Any]) -> StrongroomError:
     """The error that a GraphQL error describes."""
-    extensions: Mapping[str, Any] = described.get("extensions") or {}
+    told, message = described.get("extensions"), described.get("message")
+    extensions = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
     kind = _BY_CODE.get(str(extensions.get("code")), Internal)
-    return kind(str(described.get("message") or "unknown error"), extensions)
+    return kind(message if isinstance(message, str) and message else "unknown error", extensions)
+
+
+def _read_problem(told: Any) -> Problem | None:
+    given = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    path, message = given.get("path"), given.get("message")
+    return Problem(tuple(cast("list[Any]", path)), str(message)) if isinstance(path, list) else None
+
+
+def _list(told: Any) -> list[Any]:
+    """What should be a list, and from another server may be anything."""
+    return cast("list[Any]", told) if isinstance(told, list) else []

@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any
 
+from strongroom.answers import Lost, Reply, read_reply
 from strongroom.cache import Cache
 from strongroom.config import ResolvedConfig
-from strongroom.errors import Internal, StrongroomError, Unavailable, make_error
+from strongroom.errors import Internal, StrongroomError, Unavailable
 
 
 @dataclass(frozen=True)
 class Send:
-    """Send this body; comes back as a Reply, or as Lost."""
+    """Send this body, which no repr has; comes back as a Reply, or as Lost."""
 
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -29,21 +30,6 @@ class Pause:
     """Wait for so many seconds."""
 
     seconds: float
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What was answered."""
-
-    status: int
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Nothing was answered; `why` is the name of what happened, and holds neither a token nor a value."""
-
-    why: str
 
 
 Step = Send | Pause
@@ -124,7 +110,12 @@ class Flows:
     ) -> Generator[Step, Answer, ResolvedConfig]:
         variables = {"integration": integration, "organizationId": organization_id}
         data = yield from self.call(RESOLVE, variables, retries=retries)
-        return ResolvedConfig(data["resolve"])
+        try:
+            return ResolvedConfig(data["resolve"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            pass
+        # Beyond the except: what was odd may hold a value.
+        raise Internal("this is no answer of Strongroom: it does not have the form of a config")
 
 
 def is_query(document: str) -> bool:
@@ -132,27 +123,3 @@ def is_query(document: str) -> bool:
     lines = (line.strip() for line in document.splitlines())
     first = next((line for line in lines if line and not line.startswith("#")), "")
     return first.startswith(("query", "{"))
-
-
-def read_reply(answer: Answer) -> dict[str, Any] | StrongroomError:
-    """The data of an answer, or the error that it stands for."""
-    if not isinstance(answer, Reply):
-        return Unavailable(f"the service does not answer: {answer.why if answer else 'unknown'}")
-    try:
-        read = json.loads(answer.content)
-    except ValueError:
-        read = None
-    if not isinstance(read, dict) or not read.keys() & {"data", "errors"}:
-        return _judge_status(answer.status)
-    told = cast("dict[str, Any]", read)
-    errors = told.get("errors")
-    if errors:
-        return make_error(errors[0])
-    return told["data"]
-
-
-def _judge_status(status: int) -> StrongroomError:
-    """What an answer that is none of the service's own means: a proxy's, most likely."""
-    if status in (429, 502, 503, 504):
-        return Unavailable(f"the service does not answer: HTTP status {status} in its place")
-    return Internal(f"this is no answer of Strongroom: HTTP status {status}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
+import httpx
+
 from strongroom.errors import SettingsError
 
 
@@ -15,8 +17,8 @@ def find_url(url: str | None) -> str:
         raise SettingsError("no address: pass url, or set STRONGROOM_URL")
     try:
         parts = urlsplit(given)
-        _ = parts.port
-    except ValueError:
+        _ = parts.port, httpx.URL(given)
+    except (ValueError, httpx.InvalidURL):
         raise SettingsError("the address is no URL") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError("the address must begin with https:// or http:// and a host")

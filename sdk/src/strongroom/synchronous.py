@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
 from types import TracebackType
@@ -12,12 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from strongroom.answers import Body, Lost, Reply, describe_failure
 from strongroom.changes import Change
 from strongroom.client import Client, Unsubscribe
 from strongroom.config import ResolvedConfig
-from strongroom.flows import Answer, Lost, Pause, Reply, Send, Step
+from strongroom.errors import SettingsError, StrongroomError, Unavailable
+from strongroom.flows import Answer, Pause, Send, Step
 from strongroom.listening import Listener
-from strongroom.wiring import Id, Parts, Verify, canonical, put_reason, read_options
+from strongroom.subscribing import HEADERS, SILENCE, Events, is_stream, judge_refusal, write_request
+from strongroom.wiring import Id, Parts, Verify, canonical, make_http, put_reason, read_options
 
 if TYPE_CHECKING:
     from strongroom.api import Api
@@ -50,15 +55,23 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
         verify      an ssl.SSLContext, where the service's certificate is not of a public authority
         """
         super().__init__(read_options(url, token, cache, timeout, retries, max_age, stale_for, verify))
+        self._closed = False
         self._begin()
+        self._http = make_http(httpx.Client, self._options)
+        _clients.add(self)
 
     def _begin(self) -> None:
-        self._process = os.getpid()
+        """What a process has for itself, but for connections."""
+        self._lock = threading.Lock()
         self._parts = Parts(self._options)
         self._cache = self._parts.cache
-        self._http = httpx.Client(**self._options.http)
-        put_reason(self._http.headers, self._reason)
         self._listener: Listener | None = None
+        self._forked = False
+
+    def _begin_in_child(self) -> None:
+        """A fork shares its parent's sockets, has none of its threads, and maybe a lock that nobody will release."""
+        self._begin()
+        self._forked = True
 
     def resolve(self, integration: str, organization_id: Id) -> ResolvedConfig:
         """The config of an integration, by name, for an organization.
@@ -75,14 +88,30 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
 
     def execute(self, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data of any operation of the service's schema. Raises StrongroomError."""
-        return self._run(self._parts.flows.call(document, variables or {}))
+        flow = self._parts.flows.call(document, variables or {})
+        del variables  # they may hold secrets, and an error's traceback this frame
+        return self._run(flow)
+
+    def subscribe(self, document: str, variables: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """The data of each event of a subscription, until it is over; `close()` the iterator to end it before.
+
+        Raises StrongroomError. Unavailable, where it is broken off: what happens meanwhile is not told later.
+        """
+        send = write_request(document, variables)
+        del variables  # as in execute
+        return self._stream(send)
 
     @cached_property
     def api(self) -> Api:
         """Every other operation, typed: `client.api.create_token(…)`."""
         from strongroom.api import Api  # noqa: PLC0415 - pydantic costs a third of a second, and not everybody needs it
 
-        return Api(lambda document, given, name: self._run(self._parts.flows.call(document, given, name)))
+        def run(document: str, given: Mapping[str, Any], name: str | None) -> dict[str, Any]:
+            flow = self._parts.flows.call(document, given, name)
+            del given  # as in execute
+            return self._run(flow)
+
+        return Api(run)
 
     def on_change(self, callback: Callable[[Change], None]) -> Unsubscribe:
         """Call back, on a thread of its own, for every change of what the token may resolve; how to end that.
@@ -95,9 +124,11 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
 
     def close(self) -> None:
         """End the feed and close all connections."""
-        if self._listener is not None:
-            self._listener.stop()
-            self._listener = None
+        with self._lock:
+            self._closed = True
+            listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.stop()
         self._http.close()
 
     def __enter__(self) -> Strongroom:  # noqa: PYI034 - typing has Self from 3.11 on
@@ -109,11 +140,25 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
         self.close()
 
     def _listen(self) -> None:
-        if self._process != os.getpid():
-            # A fork shares its parent's sockets and has none of its threads.
-            self._begin()
         if self._listener is None:
-            self._listener = Listener(self._http, self._options, self._parts, self._callbacks)
+            http = self._connect()
+            with self._lock:
+                if self._listener is None and not self._closed:
+                    self._listener = Listener(http, self._options, self._parts, self._callbacks)
+
+    def _connect(self) -> httpx.Client:
+        """This process's connections. Raises SettingsError once the client is closed."""
+        if self._closed:
+            raise SettingsError("the client has been closed")
+        if self._forked:
+            with self._lock:
+                if self._forked:
+                    self._http = make_http(httpx.Client, self._options)
+                    put_reason(self._http.headers, self._reason)
+                    self._forked = False
+            if self._callbacks:
+                self._listen()
+        return self._http
 
     def _run(self, flow: Generator[Step, Answer, T]) -> T:
         answer: Answer = None
@@ -123,17 +168,63 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
                     step = flow.send(answer)
                 except StopIteration as end:
                     return end.value
+                except StrongroomError as error:
+                    # The flow's frames hold what was sent and answered; what reports errors may show frames.
+                    raise error.with_traceback(None) from None
                 answer = self._send(step) if isinstance(step, Send) else _pause(step)
 
-    def _send(self, step: Send) -> Reply | Lost:
+    def _stream(self, send: Send) -> Iterator[dict[str, Any]]:
+        timeout = self._options.make_stream_timeout(SILENCE)
+        given: dict[str, Any] = {"content": send.body, "headers": HEADERS, "timeout": timeout}
         try:
-            response = self._http.post(self._options.url, content=step.body)
-            return Reply(response.status_code, response.content)
+            with self._connect().stream("POST", self._options.url, **given) as response:
+                del given  # the body, which may hold secrets
+                if not is_stream(response.status_code, response.headers):
+                    raise judge_refusal(self._read(response))
+                events = Events()
+                for part in response.iter_raw():
+                    yield from events.take(part)
+                    if events.done:
+                        return
+                events.end()
+                return
         except httpx.HTTPError as error:
-            why = type(error).__name__
+            why = describe_failure(error)
+        raise Unavailable(f"the service does not answer: {why}")
+
+    def _read(self, response: httpx.Response) -> Reply:
+        body = Body(response.headers, self._options.timeout)
+        any(not body.take(part) for part in response.iter_raw())
+        return body.make_reply(response.status_code)
+
+    def _send(self, step: Send) -> Reply | Lost:
+        http = self._connect()
+        try:
+            with http.stream("POST", self._options.url, content=step.body) as response:
+                return self._read(response)
+        except (httpx.HTTPError, TimeoutError) as error:
+            why = describe_failure(error)
+        except RuntimeError:
+            if not http.is_closed:
+                raise
+            why = "the client has been closed"
+        except BaseException as error:  # noqa: BLE001 - raised again, without the frames, which hold the token
+            raise error.with_traceback(None) from None
         # Beyond the except: httpx's error holds the request, and with it the token.
         return Lost(why)
 
 
 def _pause(step: Pause) -> None:
     time.sleep(step.seconds)
+
+
+_clients: weakref.WeakSet[Strongroom] = weakref.WeakSet()
+
+
+def _begin_in_child() -> None:
+    for client in _clients:
+        client._begin_in_child()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - of the class above
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)

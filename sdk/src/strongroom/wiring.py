@@ -5,15 +5,16 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
 
 from strongroom.cache import Cache
 from strongroom.changes import Change
+from strongroom.errors import SettingsError
 from strongroom.feed import SILENCE, Feed, Hear
 from strongroom.flows import Flows
 from strongroom.settings import find_token, find_url
@@ -26,6 +27,7 @@ _CHANGES_LIMIT = 10_000
 
 Verify = ssl.SSLContext | bool
 Id = str | UUID
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,26 @@ class Options:
     def http(self) -> Mapping[str, Any]:
         """The arguments of httpx's clients. Redirects are not followed: the token is for one address."""
         return {
-            "headers": {"authorization": f"Bearer {self.token}", "content-type": "application/json"},
+            "headers": {
+                "authorization": f"Bearer {self.token}",
+                "content-type": "application/json",
+                "accept-encoding": "gzip",
+            },
             "timeout": httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0)),
             "limits": httpx.Limits(max_connections=100, keepalive_expiry=_IDLE_SECONDS),
             "verify": self.verify,
+            # Through a proxy http would show it the token; https is a tunnel there.
+            "trust_env": self.url.startswith("https:"),
         }
+
+    def make_stream_timeout(self, silence: float) -> httpx.Timeout:
+        """The timeouts of a stream that may be silent for so many seconds."""
+        return httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=silence)
 
     def ask_for_stream(self, http: httpx.Client | httpx.AsyncClient, body: bytes) -> httpx.Request:
         """The request that opens the feed."""
         headers = {"accept": "text/event-stream"}
-        timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 5.0), read=SILENCE)
+        timeout = self.make_stream_timeout(SILENCE)
         return http.build_request("POST", self.url, content=body, headers=headers, timeout=timeout)
 
 
@@ -70,6 +82,18 @@ def read_options(
 ) -> Options:
     """The options, with what was not given from the environment. Raises SettingsError."""
     return Options(find_url(url), find_token(token), cache, timeout, retries, max_age, stale_for, verify)
+
+
+def make_http(kind: Callable[..., Http], options: Options) -> Http:
+    """One of httpx's clients. Raises SettingsError for what the environment says of proxies and certificates."""
+    try:
+        return kind(**options.http)
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        why = type(error).__name__
+    # Beyond the except: the error may hold a proxy's password.
+    raise SettingsError(
+        f"{why}: HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE or SSL_CERT_DIR in the environment cannot be used"
+    )
 
 
 class Parts:

@@ -12,11 +12,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db.checkpoints import read_checkpoint, take_checkpoint
-from db.deeds import Deed
+from db.audit.checkpoints import read_checkpoint, take_checkpoint
+from db.audit.deeds import Deed
+from db.audit.verification import Verification
 from db.sessions import Database
 from db.vault import Vault
-from db.verification import Verification
 
 Record = Callable[..., Awaitable[None]]
 Faults = Callable[..., Awaitable[list[str]]]

@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from db import audit
-from db.audit import BUFFER_LIMIT, FLUSH_SECONDS, AuditBuffer
-from db.deeds import Deed, Origin
+from db.audit.buffer import BUFFER_LIMIT, FLUSH_SECONDS, AuditBuffer
+from db.audit.deeds import Deed, Origin
 from tests.timing import within
 
 A, B = uuid.UUID(int=0xA), uuid.UUID(int=0xB)
@@ -129,7 +128,7 @@ async def test_a_flush_lets_requests_go_on(buffer, admin) -> None:
 
 async def test_resolving_stops_before_too_many_events_wait(buffer, admin, monkeypatch) -> None:
     """The buffer's memory is bounded: it is full at EVENT_LIMIT different events, also while they are being written."""
-    monkeypatch.setattr(audit, "EVENT_LIMIT", 3)
+    monkeypatch.setattr("db.audit.buffer.EVENT_LIMIT", 3)
     for number in range(2):
         buffer.add(admin, Deed("config.resolve", uuid.UUID(int=number + 1)))
     buffer.add(admin, Deed("config.resolve", uuid.UUID(int=1)))
@@ -153,7 +152,7 @@ async def test_resolving_stops_before_too_many_wait(buffer, admin) -> None:
 async def test_resolving_stops_before_one_waits_too_long(buffer, admin, monkeypatch, tamper) -> None:
     """While the log cannot be written, the buffer is full once its oldest event has waited for PATIENCE seconds, even
     if the write that hangs is still under way; and it empties by itself once the log can be written again."""
-    monkeypatch.setattr(audit, "PATIENCE", 2)
+    monkeypatch.setattr("db.audit.buffer.PATIENCE", 2)
     await tamper("BEGIN")
     await tamper("LOCK TABLE audit_heads IN ACCESS EXCLUSIVE MODE")
     buffer.add(admin, Deed("config.resolve", A))

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
-from db.chain import GENESIS, Link, canonical, encode
-from db.deeds import Deed
+from db.audit.chain import GENESIS, Link, canonical, encode
+from db.audit.deeds import Deed
 from db.sessions import Database
 from db.vault import Transaction
 
@@ -130,10 +130,10 @@ async def test_nothing_is_recorded_of_what_is_rolled_back(record, transact, faul
 WRITER = """
 import asyncio, sys, uuid
 from db.access import Permission, Principal
-from db.audit import AuditBuffer
+from db.audit.buffer import AuditBuffer
 from db.crypto.keyring import RootKeyring
-from db.chain import AuditLog
-from db.deeds import Deed, Origin
+from db.audit.chain import AuditLog
+from db.audit.deeds import Deed, Origin
 from db.sessions import Database
 
 async def main():

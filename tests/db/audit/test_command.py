@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from db import __main__ as command_line
-from db.audit import AuditBuffer
-from db.deeds import Deed
+from db.audit.buffer import AuditBuffer
+from db.audit.deeds import Deed
 from db.embedded.postgres import find_running
 
 ROOT = Path(__file__).parent.parent.parent.parent

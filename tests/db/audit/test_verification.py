@@ -4,11 +4,11 @@ import uuid
 
 import pytest
 
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
+from db.audit.verification import Verification
 from db.crypto.keyring import RootKeyring
 from db.errors import SettingsError
 from db.sessions import Database
-from db.verification import Verification
 
 A, B = uuid.UUID(int=0xA), uuid.UUID(int=0xB)
 

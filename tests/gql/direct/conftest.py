@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gql.direct import Direct
+from gql.direct.endpoint import Direct
 from tests.gql.direct.calls import Behind, Caller
 from tests.gql.kit import Api
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from db.audit import AuditBuffer
+from db.audit.buffer import AuditBuffer
 from db.sign_ins import SignIns
 from tests.gql.direct.calls import CALL, HEAD, Caller, ask
 from tests.gql.worlds import World
@@ -60,7 +60,7 @@ async def refused_within_a_second(caller: Caller, world: World) -> None:
 async def test_without_the_change_feed_a_token_is_asked_for_again(behind, caller, world, sql, monkeypatch) -> None:
     """While the feed is cut, a token that is revoked elsewhere ends within a second all the same."""
     await caller.warm(behind, ask(world))
-    monkeypatch.setattr("db.changes._RETRY_SECONDS", 60)
+    monkeypatch.setattr("db.change_feed._RETRY_SECONDS", 60)
     await sql.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%strongroom_pulse%' "
         "AND pid <> pg_backend_pid() AND datname = current_database()"

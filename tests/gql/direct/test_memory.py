@@ -63,7 +63,7 @@ async def test_neither_secrets_nor_tokens_nor_bodies_are_kept(api, behind, calle
 
 async def test_what_is_known_of_bodies_is_bounded(api, behind, caller, world, monkeypatch) -> None:
     """A flood of different bodies takes no more memory than so many, and the last ones are known; long ones never."""
-    monkeypatch.setattr("gql.asked._REMEMBERED", 5)
+    monkeypatch.setattr("gql.direct.asked._REMEMBERED", 5)
     for number in range(20):
         await caller.warm(behind, ask(world, unused=number))
     assert len(api.app._asked) == 5

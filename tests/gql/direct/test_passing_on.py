@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 
-from gql import direct
-from gql.asked import Asked
 from gql.context import open_context
-from gql.direct import Direct
+from gql.direct import endpoint
+from gql.direct.asked import Asked
+from gql.direct.endpoint import Direct
 from gql.http import GraphQLEndpoint
 from gql.schema import schema
 from gql.trusted import Trust, hash_text
@@ -94,7 +94,7 @@ async def test_a_fault_of_the_direct_way_is_logged_and_answered(behind, caller, 
     def boom(*given: object) -> None:
         raise KeyError("the-default-key")
 
-    monkeypatch.setattr(direct, "answer", boom)
+    monkeypatch.setattr(endpoint, "answer", boom)
     answer = await caller.post(ask(world))
     assert answer.content == expected.content
     assert "KeyError" in caplog.text

@@ -22,10 +22,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from db.errors import Conflict, Unauthenticated
+from gql.cors import Origins, list_middleware
 from gql.frames import PROTOCOL
 from gql.http import GraphQLEndpoint
 from gql.lines import Lines
-from gql.origins import Origins, list_middleware
 from gql.sockets import SocketEndpoint
 from gql.trusted import Trust
 

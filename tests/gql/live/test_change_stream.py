@@ -12,7 +12,7 @@ import gql.changes
 from db.change_log import Batch
 from db.sessions import Database
 from gql.change_stream import ChangeStream
-from tests.gql.live.changes import set_port
+from tests.gql.live.listening import set_port
 
 
 async def test_a_slow_watcher_is_ended_and_can_go_on(

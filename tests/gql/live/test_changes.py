@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,9 +11,8 @@ from sqlalchemy import text
 
 import gql.change_stream
 import gql.changes
-from db.change_log import Batch, Change
 from db.sessions import Database
-from tests.gql.live.changes import QUERY, Listener, set_port
+from tests.gql.live.listening import QUERY, Listener, set_port
 from tests.timing import within
 
 
@@ -120,20 +117,6 @@ async def test_limited_tokens_hear_of_their_own(api: Any, client: Any, world: An
             assert {change["organizationId"] for change in await listener.hear_change()} == {world.other}
         await client.run("SetIntegrationConfig", input={"integrationId": world.integration, "config": {"port": 1}})
         assert {change["organizationId"] for change in await listeners[0].hear_change()} == {None}
-
-
-async def test_limits_are_asked_again_for_every_event(api: Any, world: Any) -> None:
-    """What a caller may hear is judged when an event is sent, not when the subscription began."""
-    change = Change(uuid.UUID(world.integration), uuid.UUID(world.organization), ("port",))
-    position = (await anext(api.service.changes.watch(None))).position
-    event = next(iter(gql.changes._split(Batch(position), [change], None)))
-
-    changes: Any = event.changes
-    for owner, heard in ((world.other, 0), (world.organization, 1)):
-        token = await api.make_token("config:resolve", organization_ids=[owner], name=owner)
-        principal = await api.service.authenticator.sign_in(api.service.database, token, "here")
-        info = SimpleNamespace(context=SimpleNamespace(principal=principal))
-        assert len(changes(info)) == heard
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from db.authenticator import Authenticator
 from db.queue import Queue
 from db.sessions import Database
 from gql.app import make_app, run_service
-from tests.gql.live.changes import QUERY, Listener, set_port
+from tests.gql.live.listening import QUERY, Listener, set_port
 from tests.timing import within
 
 

@@ -21,11 +21,13 @@ from db.people import People
 from gql.app import make_app
 from tests.gql.people.provider import AUDIENCE, Provider, SignIn
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 @pytest.fixture(scope="session")
 def process() -> Iterator[Provider]:
-    command = [sys.executable, str(Path(__file__).parent / "oidc_server.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, "-m", "tests.gql.people.oidc_server"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield Provider(server.stdout.readline().strip())
         server.terminate()

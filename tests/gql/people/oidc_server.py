@@ -1,4 +1,4 @@
-"""A small OpenID Connect provider: `python oidc_server.py` prints its URL and serves until it is killed.
+"""A small OpenID Connect provider: `python -m tests.gql.people.oidc_server` prints its URL and serves until it is killed.
 
 Its own, since a test must make it misbehave: sign what no honest provider signs, change its keys, fall silent. It
 signs with joserfc, so that what it signs is not checked by the library that made it.
@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from tests.json_answers import JSONAnswers
 
 KEYS: dict[str, Any] = {
     "first": RSAKey.generate_key(2048, {"kid": "first"}),
@@ -43,7 +45,7 @@ def sign(text: str) -> str:
     return base64.urlsafe_b64encode(signature).decode().rstrip("=")
 
 
-class Provider(BaseHTTPRequestHandler):
+class Provider(JSONAnswers, BaseHTTPRequestHandler):
     """Answers as `state` says."""
 
     state: dict[str, Any] = {"listed": ["first"], "silent": False, "issuer": None, "reads": 0}  # noqa: RUF012
@@ -53,41 +55,28 @@ class Provider(BaseHTTPRequestHandler):
         if self.state["silent"]:
             self.send_error(503)
         elif self.path == "/.well-known/openid-configuration":
-            self._answer({"issuer": self.state["issuer"] or url, "jwks_uri": f"{url}/jwks"})
+            self.answer({"issuer": self.state["issuer"] or url, "jwks_uri": f"{url}/jwks"})
         elif self.path == "/jwks":
             self.state["reads"] += 1
-            self._answer({"keys": [describe(name) for name in self.state["listed"]]})
+            self.answer({"keys": [describe(name) for name in self.state["listed"]]})
         elif self.path == "/moved":
-            self.send_response(302)
-            self.send_header("location", f"{url}/jwks")
-            self.end_headers()
+            self.send_on(f"{url}/jwks")
         else:
             self.send_error(404)
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        asked = json.loads(self.read())
         if self.path == "/state":
             self.state.update(asked)
-            self._answer(self.state)
+            self.answer(self.state)
             return
         if self.path == "/sign":
-            self._answer({"signature": sign(asked["text"])})
+            self.answer({"signature": sign(asked["text"])})
             return
         name = asked.get("key", "first")
         header = {"alg": "RS256", "kid": name} | asked.get("header", {})
         header = {member: value for member, value in header.items() if value is not None}
-        self._answer({"token": jwt.encode(header, asked["claims"], KEYS[name], algorithms=ALGORITHMS)})
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        sent = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(sent)))
-        self.end_headers()
-        self.wfile.write(sent)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        self.answer({"token": jwt.encode(header, asked["claims"], KEYS[name], algorithms=ALGORITHMS)})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from strongroom import Strongroom
+from strongroom.api.enums import BackfillStatus
+from strongroom.command.backfills import _follow, _look
 from tests.databases import run_sql
+from tests.sdk.network import Network
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -95,3 +99,49 @@ def test_following_the_log(cli: Callable[..., Any], service: Any, place: Any, tm
         rest, complaint = process.communicate(timeout=20)
     assert seen == [["first"], ["k0"], ["k1"], ["k2"]]
     assert (rest, complaint, process.returncode) == ("", "", 130)
+
+
+@pytest.fixture
+def steered(service: Any) -> Iterator[tuple[Network, Callable[..., Any]]]:
+    """A network that may keep streams out, and a client beyond it that may do everything."""
+    network = Network(service.port)
+    with Strongroom(service.url, token=service.token) as admin:
+        yield network, admin.api.cancel_backfill
+    network.close()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_watching_with_and_without_streams(allowed: bool, cli: Callable[..., Any], service: Any, steered: Any) -> None:
+    """A run is told as the service tells it, in one request; where no stream comes through it is asked for."""
+    network, cancel = steered
+    network.feed_allowed = allowed
+    id = cli("backfill", "start", "verify").out.strip()
+    told: list[str] = []
+
+    def tell(run: Any) -> None:
+        told.append(run.status.value)
+        if len(told) == 1:
+            cancel(id)
+
+    with Strongroom(network.url, token=service.token) as client:
+        run = _follow(client, id, tell)
+    assert (run.id, told) == (id, [told[0], "CANCELLED"])
+    assert network.requests == 1 if allowed else network.requests > 1
+
+
+def test_a_watched_stream_that_is_cut(cli: Callable[..., Any], service: Any, steered: Any) -> None:
+    """A watch goes on where its stream is cut, with a new one."""
+    network, cancel = steered
+    id = cli("backfill", "start", "verify").out.strip()
+    seen: list[int] = []
+    with Strongroom(network.url, token=service.token) as client:
+        for run in _look(client, id):
+            seen.append(network.requests)
+            if len(seen) == 1:
+                network.cut_feed()
+            elif len(seen) == 3:
+                cancel(id)
+            if run.status is BackfillStatus.CANCELLED:
+                break
+    # A stream, a question, and a stream.
+    assert seen[-1] == 3

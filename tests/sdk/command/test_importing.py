@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -198,3 +199,34 @@ def test_a_file_that_was_sealed_before_opens(cli: Callable[..., Any], place: Any
     where = ("-i", place.name)
     cli("import", str(DATA / "sealed.age"), *where, "--identity", str(DATA / "sealed.key"))
     assert revealed(cli, *where)["api_key"] == "from the test vector"
+
+
+def test_large_files_and_large_cells() -> None:
+    """Reading takes time in proportion to the file, and a cell may be as large as a certificate store."""
+    long = "x" * 200_000
+    items, faults = read_items(f'key,value\nblob,"{long}"\n', FileFormat.CSV)
+    assert ([item.value for item in items], faults) == ([long], [])
+    members = ",\n".join(f'"k{number}": "v"' for number in range(100_000))
+    text = f"{{{members}\n}}"
+    started = time.process_time()
+    items, faults = read_items(text, FileFormat.JSON)
+    assert (len(items), items[-1].line, faults) == (100_000, 100_000, [])
+    # Counting the lines anew for each member took half a minute.
+    assert time.process_time() - started < 10
+
+
+def test_a_key_that_is_twice_within_a_value() -> None:
+    """Which of the two was meant nobody knows: JSON says so as YAML does, and goes on."""
+    for text, format in (
+        ('{"a": {"x": 1, "x": 2},\n"b": 1}', FileFormat.JSON),
+        ("a: {x: 1, x: 2}\nb: 1\n", FileFormat.YAML),
+    ):
+        items, faults = read_items(text, format)
+        assert ([item.key for item in items], [(fault.key, fault.line) for fault in faults]) == (["b"], [("a", 1)])
+
+
+def test_more_than_can_be_written_at_once(cli: Callable[..., Any]) -> None:
+    """A dry run refuses what the import itself would: 501 values are not written all or nothing."""
+    Path("many.env").write_text("".join(f"K{number}=v\n" for number in range(501)))
+    assert "500" in cli("import", "many.env", "--global", "--dry-run", code=6).err
+    assert "501" in cli("import", "many.env", "--global", "--dry-run", "--partial").err

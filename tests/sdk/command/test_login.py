@@ -43,7 +43,7 @@ def test_logging_in(say: Callable[..., tuple[int, str]], service: Any, place: An
     assert say("--profile", "work", "config", "list", "-i", place.name)[0] == 0
     assert say("config", "list", "-i", place.name)[0] == 11
     code, told = say("profiles", "--json")
-    assert json.loads(told) == [{"name": "work", "url": f"{service.url}/graphql"}]
+    assert json.loads(told) == [{"name": "work", "url": service.url}]
     assert say("--profile", "work", "logout")[0] == 12
     assert say("--profile", "work", "logout", "--yes")[0] == 0
     assert service.token not in file.read_text()

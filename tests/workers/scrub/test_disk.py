@@ -18,7 +18,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from db.access import Permission, Principal
-from db.chain import AuditLog
+from db.audit.chain import AuditLog
 from db.configs import StandaloneWrite, set_config
 from db.crypto.data_keys import DataKeys
 from db.crypto.keyring import RootKeyring

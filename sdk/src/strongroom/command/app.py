@@ -7,16 +7,17 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Optional
 
 import typer
 
-from strongroom.command import audit, backfills, configs, integrations, mappings, tokens
+from strongroom.command import audit, backfills, configs, integrations, mappings, organizations, tokens
 from strongroom.command.exporting import export, identity
 from strongroom.command.failures import INTERRUPTED, UNEXPECTED, USAGE, Failure, describe, exit_code
 from strongroom.command.importing import import_file
 from strongroom.command.login import login, logout, profiles
-from strongroom.command.output import clean
+from strongroom.command.output import clean, say
 from strongroom.command.resolving import resolve, run
 from strongroom.command.session import chosen
 from strongroom.errors import StrongroomError
@@ -34,12 +35,25 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            found = version("strongroom")
+        except PackageNotFoundError:
+            found = "of a checkout"
+        say(f"strongroom {found}")
+        raise typer.Exit
+
+
 @app.callback()
 def choose(
     profile: Annotated[
         Optional[str],  # noqa: UP045 - Typer reads it at run time
         typer.Option("--profile", envvar="STRONGROOM_PROFILE", help="Whose address and token; `default` without it."),
     ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and exit.")
+    ] = False,
 ) -> None:
     """Integrations' settings and secrets, from the command line.
 
@@ -53,9 +67,11 @@ app.command()(login)
 app.command()(logout)
 app.command()(profiles)
 app.command()(resolve)
-app.command(context_settings={"ignore_unknown_options": False})(run)
+# What follows the command's name is the command's, its options too.
+app.command(context_settings={"allow_interspersed_args": False})(run)
 app.add_typer(configs.app, name="config")
 app.add_typer(integrations.app, name="integration")
+app.add_typer(organizations.app, name="organization")
 app.add_typer(mappings.app, name="mapping")
 app.add_typer(backfills.app, name="backfill")
 app.add_typer(tokens.app, name="token")
@@ -78,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def call(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one for each way to end
     """Run a command; its exit code. Whatever goes wrong is told in a line, without a value of any variable."""
     try:
-        return int(_make_command()(args=arguments, standalone_mode=False) or 0)
+        return int(_make_command()(args=arguments, prog_name="strongroom", standalone_mode=False) or 0)
     except Failure as failure:
         _complain(failure.message, *failure.lines)
         return failure.code
@@ -86,7 +102,7 @@ def call(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one 
         _complain(*describe(error))
         return exit_code(error)
     except UsageError as error:
-        _complain(_describe_usage(error))
+        _complain_of_usage(error)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -100,14 +116,17 @@ def call(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one 
         return UNEXPECTED
 
 
-def _describe_usage(error: Exception) -> str:
-    """What is wrong with a command line. An argument too many is not repeated: it may be a secret."""
+def _complain_of_usage(error: Exception) -> None:
+    """What is wrong with a command line; help, where there is none. An argument too many may be a secret."""
     told = str(getattr(error, "format_message", lambda: "")())
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(told, file=sys.stderr)
+        return
     if told.startswith("Got unexpected extra argument"):
         told = "too many arguments; a value is never one: it is asked for, or read from standard input or a file"
     context = getattr(error, "ctx", None)
     hint = f" (`{context.command_path} --help`)" if context is not None else ""
-    return clean(told or "the command line is wrong") + hint
+    _complain(clean(told or "the command line is wrong") + hint)
 
 
 def _complain(first: str, *lines: str) -> None:

@@ -23,7 +23,12 @@ def ask_secret(prompt: str) -> str:
     """A secret that is typed without being shown; from standard input, one line, where nobody types."""
     if is_interactive():
         return getpass.getpass(f"{prompt}: ")
-    return read_text(STDIN).rstrip("\r\n")
+    return drop_line_break(read_text(STDIN, encoding="utf-8"))
+
+
+def drop_line_break(text: str) -> str:
+    """A text without the one line break at its end that whoever wrote it on a line gave it."""
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
 
 
 def ask_line(prompt: str, default: str | None = None) -> str:
@@ -46,8 +51,11 @@ def confirm(question: str, *, yes: bool) -> None:
         raise Failure("not confirmed: nothing was changed", code=DECLINED)
 
 
-def read_text(file: str) -> str:
-    """The text of a file, or of standard input for `-`. Raises Failure, which does not repeat any of it."""
+def read_text(file: str, encoding: str = "utf-8-sig") -> str:
+    """The text of a file, or of standard input for `-`. Raises Failure, which does not repeat any of it.
+
+    A mark that says in which order bytes come is left out, unless the encoding is utf-8: then nothing is.
+    """
     try:
         if file == STDIN:
             data = sys.stdin.buffer.read(LIMIT + 1)
@@ -59,7 +67,7 @@ def read_text(file: str) -> str:
     if len(data) > LIMIT:
         raise Failure(f"{clean(file)} is longer than {LIMIT // 2**20} MiB")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError:
         pass
     raise Failure(f"{clean(file)} is not UTF-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Optional
 
 import typer
@@ -15,9 +15,9 @@ from strongroom.api.backfill_progress import BackfillProgressBackfillRun
 from strongroom.api.backfill_runs import BackfillRunsBackfillRunsEdgesNode
 from strongroom.api.enums import BackfillStatus
 from strongroom.command.failures import RUN_FAILED, Failure
-from strongroom.command.output import clean, note, say, show_json, show_line, show_table
+from strongroom.command.output import clean, note, report, say, show_json, show_line, show_table
 from strongroom.command.session import Json, Reason, connect
-from strongroom.errors import NotFound, Unavailable
+from strongroom.errors import Forbidden, NotFound, StrongroomError, Unauthenticated, Unavailable
 from strongroom.synchronous import Strongroom
 
 app = typer.Typer(no_args_is_help=True, help="Start, watch and steer backfills.")
@@ -26,7 +26,14 @@ Id = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 
 OVER = frozenset({BackfillStatus.SUCCEEDED, BackfillStatus.FAILED, BackfillStatus.CANCELLED})
 SECONDS = 0.5
-"""Between two looks at a run."""
+"""Between two looks at a run, where there is no subscription to it."""
+LOOKS = 60
+"""Before the next try to subscribe."""
+
+WATCH = (
+    "subscription WatchBackfill($id: ID!) { backfillProgress(id: $id) { id kind status dryRun total processed changed"
+    " skipped quarantined rowsPerSecond startedAt finishedAt error } }"
+)
 
 
 @app.command("start")
@@ -100,28 +107,28 @@ def list_runs(
 
 
 @app.command("pause")
-def pause(id: Id, reason: Reason = None) -> None:
+def pause(id: Id, reason: Reason = None, as_json: Json = False) -> None:
     """Pause a run."""
     with connect(reason) as client:
-        _tell(client.api.pause_backfill(id).pause_backfill)
+        _tell(client.api.pause_backfill(id).pause_backfill, as_json=as_json)
 
 
 @app.command("resume")
-def resume(id: Id, reason: Reason = None) -> None:
+def resume(id: Id, reason: Reason = None, as_json: Json = False) -> None:
     """Go on with a paused run."""
     with connect(reason) as client:
-        _tell(client.api.resume_backfill(id).resume_backfill)
+        _tell(client.api.resume_backfill(id).resume_backfill, as_json=as_json)
 
 
 @app.command("cancel")
-def cancel(id: Id, reason: Reason = None) -> None:
+def cancel(id: Id, reason: Reason = None, as_json: Json = False) -> None:
     """Cancel a run; what it has done stays done."""
     with connect(reason) as client:
-        _tell(client.api.cancel_backfill(id).cancel_backfill)
+        _tell(client.api.cancel_backfill(id).cancel_backfill, as_json=as_json)
 
 
-def _tell(run: Any) -> None:
-    note(f"{run.id}: {run.status.value.lower()}")
+def _tell(run: Any, *, as_json: bool) -> None:
+    report(f"{run.id}: {run.status.value.lower()}", run, as_json=as_json)
 
 
 def _find_newest(client: Strongroom) -> BackfillRunsBackfillRunsEdgesNode:
@@ -154,22 +161,44 @@ def _follow(
     client: Strongroom, id: str, tell: Callable[[BackfillProgressBackfillRun], None]
 ) -> BackfillProgressBackfillRun:
     last: BackfillProgressBackfillRun | None = None
+    looks = _look(client, id)
     while True:
-        try:
-            run = client.api.backfill_progress(id).backfill_run
-        except Unavailable as error:
-            # The run goes on, and so does the watching.
-            note(f"{error.message}; trying again")
-            time.sleep(4 * SECONDS)
-            continue
-        if run is None:
-            raise NotFound("run not found")
+        run = next(looks)
         if run != last:
             tell(run)
             last = run
         if run.status in OVER:
             return run
-        time.sleep(SECONDS)
+
+
+def _look(client: Strongroom, id: str) -> Iterator[BackfillProgressBackfillRun]:
+    """The run again and again: as a subscription tells it, and by asking while there is none to be had."""
+    while True:
+        heard = False
+        try:
+            for data in client.subscribe(WATCH, {"id": id}):
+                heard = True
+                yield BackfillProgressBackfillRun.model_validate(data["backfillProgress"])
+        except (Forbidden, NotFound, Unauthenticated):
+            raise
+        except StrongroomError:
+            pass  # no stream comes through, or it was cut; what is wrong beyond that, asking tells
+        for _ in range(1 if heard else LOOKS):
+            yield from _ask(client, id)
+            time.sleep(SECONDS)
+
+
+def _ask(client: Strongroom, id: str) -> Iterator[BackfillProgressBackfillRun]:
+    try:
+        run = client.api.backfill_progress(id).backfill_run
+    except Unavailable as error:
+        # The run goes on, and so does the watching.
+        note(f"{error.message}; trying again")
+        time.sleep(4 * SECONDS)
+        return
+    if run is None:
+        raise NotFound("run not found")
+    yield run
 
 
 def _summarise(run: BackfillProgressBackfillRun) -> str:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Optional
 import typer
 
 from strongroom.api import ConfigType, DeleteConfigInput
-from strongroom.command.asking import STDIN, ask_secret, confirm, read_text
+from strongroom.command.asking import STDIN, ask_secret, confirm, drop_line_break, read_text
 from strongroom.command.failures import REFUSED, USAGE, Failure
-from strongroom.command.output import note, say, show_json, show_table
+from strongroom.command.output import report, say, show_json, show_table
 from strongroom.command.session import Integration, Json, Organization, Reason, Reveal, Yes, connect, find_integration
 from strongroom.command.targets import IsGlobal, Target, find_target
 from strongroom.errors import NotFound
@@ -85,6 +85,7 @@ def set_config(
         typer.Option("--type", case_sensitive=False, help="What a standalone value is; SECRET for a new one."),
     ] = None,
     reason: Reason = None,
+    as_json: Json = False,
 ) -> None:
     """Write one value. It is asked for without being shown, or read from a file or standard input.
 
@@ -96,12 +97,12 @@ def set_config(
         if type_ and not target.is_standalone:
             raise Failure("the type of this key is the schema's to say: --type is for standalone configs", code=USAGE)
         kind = _find_type(target, key, type_)
-        text = ask_secret(f"Value of {key}") if file is None else read_text(file)
-        text = text.removesuffix("\n") if file == STDIN else text
+        text = ask_secret(f"Value of {key}") if file is None else read_text(file, encoding="utf-8")
+        text = drop_line_break(text) if file == STDIN else text
         if not text:
             raise Failure("the value is empty: `strongroom config unset` removes one")
         target.write({key: _read(text, kind)}, {key: kind})
-    note(f"wrote {key} of the {target}")
+    report(f"wrote {key} of the {target}", {"key": key, "of": str(target)}, as_json=as_json)
 
 
 @app.command("unset")
@@ -112,6 +113,7 @@ def unset_config(
     is_global: IsGlobal = False,
     yes: Yes = False,
     reason: Reason = None,
+    as_json: Json = False,
 ) -> None:
     """Remove one value. It goes to the history, which the service keeps."""
     with connect(reason) as client:
@@ -119,7 +121,8 @@ def unset_config(
         row = _find(target, key)
         confirm(f"Remove {key} from the {target}?", yes=yes)
         client.api.delete_config(DeleteConfigInput(id=row.id))
-    note(f"removed {key} from the {target}")
+    told = {"key": key, "of": str(target), "removed": True}
+    report(f"removed {key} from the {target}", told, as_json=as_json)
 
 
 def _find(target: Target, key: str) -> Any:

@@ -87,6 +87,8 @@ def describe(error: StrongroomError) -> Iterator[str]:
             yield f"  {show_path(problem.path)}: {clean(problem.message)}"
         return
     yield clean(error.message)
+    if isinstance(error, Undecryptable):
+        yield from (f"  {clean(str(key))}" for key in error.keys)
     if isinstance(error, Internal) and error.reference:
         yield f"  tell the operator this reference: {clean(error.reference)}"
     if isinstance(error, LimitExceeded) and error.retry_after is not None:

@@ -21,9 +21,17 @@ Quote = Callable[[str, str], str]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+")
 
-_STEERING = re.compile(r"(LD|DYLD|PYTHON|BASH|NODE|PERL|RUBY|GIT|JAVA_TOOL|_JAVA)_?.*|.*_OPTIONS")
-_STEERING_NAMES = frozenset(
-    {"ENV", "HOME", "IFS", "LOGNAME", "PATH", "PWD", "SHELL", "SHELLOPTS", "TERM", "TMPDIR", "USER"}
+# Loaders, shells, interpreters, proxies, certificates, temporary files: whoever may write a config is not to choose
+# them for a command. STRONGROOM_ is this command's own.
+_STEERING = re.compile(
+    r"(BASH|DYLD|GIT|LD|LUA|MALLOC|OPENSSL|STRONGROOM)_.*"
+    r"|PYTHON.*|PERL5?(LIB|OPT|DB)|RUBY(LIB|OPT)|GEM_(HOME|PATH)|(ALL|FTP|HTTPS?|NO)_PROXY"
+    r"|NODE_(EXTRA_CA_CERTS|OPTIONS|PATH|REPL_EXTERNAL_MODULE|TLS_REJECT_UNAUTHORIZED)"
+    r"|(JAVA_TOOL|JDK_JAVA|_JAVA)_OPTIONS|CLASSPATH|DOTNET_STARTUP_HOOKS|PHPRC|PHP_INI_SCAN_DIR"
+    r"|SSL_CERT_(DIR|FILE)|SSLKEYLOGFILE|(CURL|REQUESTS)_CA_BUNDLE|(SSH|SUDO)_ASKPASS"
+    r"|(CD|GCONV_|LOC|MAN|NLS|F)?PATH|GLIBC_TUNABLES|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|TERM(CAP|INFO)?"
+    r"|ENV|HOME|IFS|LOGNAME|OLDPWD|PROMPT_COMMAND|PS[0-4]|PWD|SHELL|SHELLOPTS|TE?MP|TMPDIR|USER|ZDOTDIR"
+    r"|BROWSER|EDITOR|LESS(OPEN|CLOSE)|PAGER|VISUAL"
 )
 
 
@@ -51,7 +59,7 @@ def name_variables(keys: Iterable[str], prefix: str = "") -> dict[str, str]:
             name = f"_{name}"
         if name in taken:
             problems.append(f"{clean(key)} and {clean(taken[name])} are both {name}")
-        if name in _STEERING_NAMES or _STEERING.fullmatch(name):
+        if _STEERING.fullmatch(name):
             problems.append(f"{clean(key)} would be {name}, which steers programs: give a --prefix")
         taken[name] = key
         named[key] = name

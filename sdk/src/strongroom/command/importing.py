@@ -61,6 +61,8 @@ def import_file(
     with connect(reason) as client:
         target = find_target(client, integration, organization, is_global=is_global)
         _refuse(faults, partial=partial)
+        if len(items) > LIMIT and not partial:
+            raise Failure(f"more than {LIMIT} values cannot be written all or nothing; --partial writes them in parts")
         existing = {row.key: row.type_ for row in target.list()}
         types = _type_all(target, items, existing, type_ or (), text_as)
         if not dry_run:
@@ -94,16 +96,23 @@ def _type_all(
         if given:
             raise Failure("the types are the schema's to say: --type is for standalone configs", code=USAGE)
         return {}
-    told: dict[str, ConfigType] = {}
-    for one in given:
-        key, _, kind = one.rpartition("=")
-        if not key or kind.upper() not in ConfigType.__members__:
-            raise Failure(f"--type {clean(one)}: must be KEY=TYPE, of string, int, bool, json, secret", code=USAGE)
-        told[key] = ConfigType[kind.upper()]
+    told = read_types(given)
     return {
         item.key: told.get(item.key) or item.type or existing.get(item.key) or _guess(item.value, text_as)
         for item in items
     }
+
+
+def read_types(given: Sequence[str]) -> dict[str, ConfigType]:
+    """The types that --type gives to keys. Raises Failure, which repeats a key and not what stands behind it."""
+    told: dict[str, ConfigType] = {}
+    for one in given:
+        key, _, kind = one.rpartition("=")
+        if not key or kind.upper() not in ConfigType.__members__:
+            where = f" of {clean(key)}" if key else ""
+            raise Failure(f"--type{where}: must be KEY=TYPE, of string, int, bool, json, secret", code=USAGE)
+        told[key] = ConfigType[kind.upper()]
+    return told
 
 
 def _guess(value: Any, text_as: ConfigType) -> ConfigType:
@@ -117,8 +126,6 @@ def _guess(value: Any, text_as: ConfigType) -> ConfigType:
 def _write(
     target: Target, items: list[Item], types: Mapping[str, ConfigType], *, partial: bool
 ) -> tuple[list[Item], list[Fault]]:
-    if len(items) > LIMIT and not partial:
-        raise Failure(f"more than {LIMIT} values cannot be written all or nothing; --partial writes them in parts")
     written: list[Item] = []
     refused: list[Fault] = []
     for start in range(0, len(items), LIMIT):

@@ -9,7 +9,7 @@ import typer
 from strongroom.api import CreateIntegrationInput, DeleteIntegrationInput, UpdateIntegrationInput
 from strongroom.api.integrations import IntegrationsIntegrationsEdgesNode
 from strongroom.command.asking import confirm, read_text
-from strongroom.command.output import clean, note, say, show_json, show_table
+from strongroom.command.output import clean, note, report, say, show_json, show_table
 from strongroom.command.schema_diff import Step, compare
 from strongroom.command.schemas import Wanted, read_schemas
 from strongroom.command.session import PAGE, Json, Reason, Yes, connect, find_integration, walk
@@ -82,13 +82,13 @@ def show_integration(name: Name, as_json: Json = False) -> None:
 
 
 @app.command("delete")
-def delete_integration(name: Name, yes: Yes = False, reason: Reason = None) -> None:
+def delete_integration(name: Name, yes: Yes = False, reason: Reason = None, as_json: Json = False) -> None:
     """Delete an integration: it resolves no more."""
     with connect(reason) as client:
         found = find_integration(client, name)
         confirm(f"Delete integration {name}?", yes=yes)
         client.api.delete_integration(DeleteIntegrationInput(id=found.id))
-    note(f"deleted {name}")
+    report(f"deleted {name}", {"id": found.id, "deleted": True}, as_json=as_json)
 
 
 def _plan(client: Strongroom, wanted: Wanted) -> tuple[str | None, list[Step]]:

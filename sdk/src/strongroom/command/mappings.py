@@ -10,7 +10,7 @@ from strongroom.api import CreateMappingInput, DeleteMappingInput, MappingInput,
 from strongroom.api.mappings import MappingsMappingsEdgesNode
 from strongroom.command.asking import confirm
 from strongroom.command.failures import USAGE, Failure
-from strongroom.command.output import note, show_json, show_table
+from strongroom.command.output import report, show_json, show_table
 from strongroom.command.session import (
     PAGE,
     Integration,
@@ -75,6 +75,7 @@ def set_mapping(
         typer.Option("--entity-name", help="The customer's name over there; without it, it stays."),
     ] = None,
     reason: Reason = None,
+    as_json: Json = False,
 ) -> None:
     """Map an organization to an integration, or change its mapping."""
     _check(organization, fallback)
@@ -85,7 +86,9 @@ def set_mapping(
         else:
             one = MappingInput(organization_id=organization or "", entity_id=entity_id, entity_name=entity_name)
             client.api.upsert_mappings(UpsertMappingsInput(integration_id=found.id, mappings=[one]))
-    note(f"mapped {'every other organization' if fallback else organization} to {integration}")
+    told = {"integration": integration, "organizationId": organization, "entityId": entity_id}
+    whose = "every other organization" if fallback else organization
+    report(f"mapped {whose} to {integration}", told, as_json=as_json)
 
 
 @app.command("delete")
@@ -95,6 +98,7 @@ def delete_mapping(
     fallback: Fallback = False,
     yes: Yes = False,
     reason: Reason = None,
+    as_json: Json = False,
 ) -> None:
     """Delete a mapping; its overrides go to the history with it."""
     _check(organization, fallback)
@@ -105,7 +109,8 @@ def delete_mapping(
         whose = found.organization.name if found.organization else "every other organization"
         confirm(f"Delete the mapping of {whose} to {integration}, and its overrides?", yes=yes)
         client.api.delete_mapping(DeleteMappingInput(id=found.id))
-    note(f"deleted the mapping of {whose} to {integration}")
+    told = {"id": found.id, "deleted": True}
+    report(f"deleted the mapping of {whose} to {integration}", told, as_json=as_json)
 
 
 def _set_fallback(client: Strongroom, integration_id: str, entity_id: str, entity_name: str | None) -> None:

@@ -30,10 +30,18 @@ def note(text: str) -> None:
     print(clean(text), file=sys.stderr)
 
 
-def say(line: str) -> None:
-    """Print a line of a result, as it is."""
-    sys.stdout.write(line + "\n")
+def say(text: str) -> None:
+    """Print a result as it is; at a terminal, with what could steer it spelled out."""
+    sys.stdout.write((_clean_lines(text) if sys.stdout.isatty() else text) + "\n")
     sys.stdout.flush()
+
+
+def report(text: str, told: Any, *, as_json: bool) -> None:
+    """Tell people what was done, or scripts, as JSON."""
+    if as_json:
+        show_json(told)
+    else:
+        note(text)
 
 
 def show_json(value: Any) -> None:
@@ -83,6 +91,10 @@ def show_cell(value: Any) -> str:
     if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):  # pyright: ignore[reportUnknownVariableType] - any JSON
         return clean(", ".join(value))  # pyright: ignore[reportUnknownArgumentType] - checked in the line above
     return clean(value if isinstance(value, str) else json.dumps(as_json(value), ensure_ascii=False))
+
+
+def _clean_lines(text: str) -> str:
+    return "".join(one if one in "\n\t" else clean(one) for one in text)
 
 
 def _takes_unicode() -> bool:

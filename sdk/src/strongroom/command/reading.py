@@ -16,6 +16,7 @@ import yaml
 from dotenv.parser import parse_stream
 
 from strongroom.api import ConfigType
+from strongroom.command.asking import LIMIT
 from strongroom.command.failures import USAGE, Failure
 from strongroom.command.output import MASK
 from strongroom.command.plain_yaml import PlainLoader, check_size
@@ -98,7 +99,7 @@ def judge(item: Item) -> Fault | None:
     try:
         json.dumps(item.value, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError):
-        return _fault(item, "is no JSON value")
+        return _fault(item, "is no JSON value, or has a key twice")
     return None
 
 
@@ -121,7 +122,8 @@ def _read_dotenv(text: str) -> Iterator[Item | Fault]:
 
 def _read_json(text: str) -> Iterator[Item | Fault]:
     """Member by member, so that each has its line and a fault does not hide the rest."""
-    decoder = json.JSONDecoder(parse_constant=_refuse)
+    decoder = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_make_object)
+    find_line = _count_lines(text)
     position = _skip(text, 0)
     if text[position : position + 1] != "{":
         yield Fault(1, "is no JSON object of keys and values")
@@ -129,7 +131,7 @@ def _read_json(text: str) -> Iterator[Item | Fault]:
     position, comma = _skip(text, position + 1), False
     try:
         while text[position : position + 1] != "}" or comma:
-            line = text.count("\n", 0, position) + 1
+            line = find_line(position)
             key, position = decoder.raw_decode(text, position)
             position = _skip(text, position)
             if not isinstance(key, str) or text[position : position + 1] != ":":
@@ -144,7 +146,25 @@ def _read_json(text: str) -> Iterator[Item | Fault]:
         if text[_skip(text, position + 1) :]:
             raise ValueError
     except (ValueError, RecursionError):
-        yield Fault(text.count("\n", 0, position) + 1, "is no JSON from here on")
+        yield Fault(find_line(position), "is no JSON from here on")
+
+
+def _count_lines(text: str) -> Callable[[int], int]:
+    """Tells the line of a position; each is behind the one before, so that a long text is counted once."""
+    line, counted = 1, 0
+
+    def find(position: int) -> int:
+        nonlocal line, counted
+        line, counted = line + text.count("\n", counted, position), position
+        return line
+
+    return find
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> object:
+    """An object; one with a key twice is none, which `judge` tells."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else object()
 
 
 def _read_yaml(text: str) -> Iterator[Item | Fault]:
@@ -171,6 +191,8 @@ def _read_yaml(text: str) -> Iterator[Item | Fault]:
 
 
 def _read_csv(text: str) -> Iterator[Item | Fault]:
+    # A cell may be as long as a file.
+    csv.field_size_limit(LIMIT)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:

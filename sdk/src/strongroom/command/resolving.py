@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import signal
+from typing import Annotated, Optional
 
 import typer
 
 from strongroom.command.failures import NO_COMMAND, NOT_RUNNABLE, USAGE, Failure
 from strongroom.command.formats import Format, as_text, name_variables, write_lines
 from strongroom.command.output import MASK, clean, note, say, show_json, show_table
-from strongroom.command.session import Organization, Reason, Reveal, connect
+from strongroom.command.session import Integration, Json, Organization, Reason, Reveal, connect
 from strongroom.config import ResolvedConfig
 
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print it.")]
+FormatOption = Annotated[
+    Optional[Format],  # noqa: UP045 - Typer reads it at run time, on Python 3.10 too
+    typer.Option("--format", "-f", help="How to print it; a table without it."),
+]
 Prefix = Annotated[str, typer.Option("--prefix", help="What every variable's name begins with.")]
 TOKEN = "STRONGROOM_TOKEN"  # noqa: S105 - the name of a variable
 
 
 def resolve(
-    integration: Annotated[str, typer.Argument(help="The integration's name.")],
+    named: Annotated[
+        Optional[str],  # noqa: UP045 - as above
+        typer.Argument(metavar="INTEGRATION", help="The integration's name; --integration names it too."),
+    ] = None,
+    integration: Integration = None,
     organization: Organization = None,
-    format: FormatOption = Format.TABLE,
+    format: FormatOption = None,
     reveal: Reveal = False,
     reason: Reason = None,
     prefix: Prefix = "",
+    as_json: Json = False,
 ) -> None:
     """Show the config of an integration for an organization: defaults, then the organization's overrides.
 
     Secrets are masked unless --reveal is given; in the formats env, dotenv and shell a masked one is a comment.
     """
+    name = _name(named, integration)
+    if as_json and format not in (None, Format.JSON):
+        raise Failure("--json is --format json: give one of them", code=USAGE)
+    format = Format.JSON if as_json else format or Format.TABLE
     with connect(reason) as client:
-        config = client.resolve(integration, _given(organization))
+        config = client.resolve(name, _given(organization))
     hidden = [] if reveal else [key for key in config if config.is_secret(key)]
     if format is Format.TABLE:
         _show_table(config, hidden)
@@ -90,6 +103,7 @@ def _variables(configs: list[ResolvedConfig], prefix: str) -> dict[str, str]:
 
 
 def _replace(command: list[str], environ: dict[str, str]) -> None:
+    restore_signals()
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606 - this is what it is for
     except FileNotFoundError:
@@ -97,6 +111,20 @@ def _replace(command: list[str], environ: dict[str, str]) -> None:
     except OSError as error:
         code, why = NOT_RUNNABLE, error.strerror or type(error).__name__
     raise Failure(f"{clean(command[0])}: {why}", code=code)
+
+
+def restore_signals() -> None:
+    """Take back what Python did at its start: a command that writes into a closed pipe is to end of it, quietly."""
+    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def _name(named: str | None, integration: str | None) -> str:
+    names = {name for name in (named, integration) if name}
+    if len(names) == 1:
+        return names.pop()
+    raise Failure("say which integration, once: INTEGRATION or --integration NAME", code=USAGE)
 
 
 def _given(organization: str | None) -> str:

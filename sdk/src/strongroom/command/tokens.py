@@ -14,7 +14,7 @@ from strongroom.api.tokens import TokensTokensEdgesNode
 from strongroom.command.asking import confirm
 from strongroom.command.failures import USAGE, Failure
 from strongroom.command.moments import read_duration
-from strongroom.command.output import clean, note, say, show_json, show_table
+from strongroom.command.output import clean, note, report, say, show_json, show_table
 from strongroom.command.session import PAGE, Json, Reason, Yes, connect, walk
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, rotate and revoke tokens.")
@@ -98,12 +98,12 @@ def rotate_token(
 
 
 @app.command("revoke")
-def revoke_token(id: Id, yes: Yes = False, reason: Reason = None) -> None:
+def revoke_token(id: Id, yes: Yes = False, reason: Reason = None, as_json: Json = False) -> None:
     """End a token, at once."""
     confirm(f"Revoke token {id}?", yes=yes)
     with connect(reason) as client:
         client.api.revoke_token(id)
-    note(f"revoked {id}")
+    report(f"revoked {id}", {"id": id, "revoked": True}, as_json=as_json)
 
 
 class _Receiver:
