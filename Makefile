@@ -40,8 +40,9 @@ run:
 demo:
 	@$(call SET_UP,requirements); client/build.sh $(BIN)/python; exec $(BIN)/python -m db demo
 
+# Bytecode is kept even where the environment forbids that: the tests start many processes.
 test: check
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered --durations=10
 
 # The console is checked beside pyright: either keeps one core busy.
 check:

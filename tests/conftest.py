@@ -3,13 +3,19 @@
 database_url, redis_url    a migrated, empty database and an empty Valkey, this test's own
 empty_database_url         a database without any table
 database, vault, queue     what the service is made of, on them
+root_keys                  the text of the vault's root keyring, for other processes
 admin                      a caller that may do everything
+unmeasured                 processes that the test starts do not count for coverage
+patient                    the database, without a limit to how long callers wait for a connection
 transact                   await transact(work): `work(transaction)` in one committed transaction
 sql                        a connection of its own to the test's database
 write_legacy               writes a config as older software does; its id
 """
 
+import base64
+import gc
 import json
+import os
 import shutil
 import tempfile
 import uuid
@@ -19,8 +25,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
+import hypothesis
 import pytest
 import redis
+from xdist.scheduler import LoadScopeScheduling
 
 from db.access import Permission, Principal
 from db.audit.chain import AuditLog
@@ -32,11 +40,17 @@ from db.queue import Queue
 from db.sessions import Database, WriteSession
 from db.upgrade import upgrade
 from db.vault import Transaction, Vault
-from tests.databases import at_database, complete, run_sql
+from tests.databases import Databases, complete
 
 T = TypeVar("T")
 
 TEMPLATE = "strongroom_template"
+
+# The same examples in every run, and no deadline: what is made up here is not to fail where nothing has changed.
+hypothesis.settings.register_profile(
+    "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 
 class Transact(Protocol):
@@ -56,6 +70,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="runs with -m soak"))
 
 
+TOGETHER = (
+    "tests/console/",
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_set_up.py",
+    "tests/gql/live/test_clients.py",
+    "tests/sdk/test_wheel.py",
+)
+"""Tests that share something that takes long to make run in one process, one after the other."""
+
+
+class Scheduling(LoadScopeScheduling):
+    """Every test goes to the first process that is free, but for those that stay together.
+
+    This is what `--dist loadgroup` promises. pytest-xdist 3.8 marks groups in a way that pytest 9.2 does not see.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((beginning for beginning in TOGETHER if nodeid.startswith(beginning)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: no collection of garbage has to look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
     """This process's servers, in a folder with a path short enough for sockets."""
@@ -69,10 +114,16 @@ def servers() -> Iterator[EmbeddedServers]:
 
 
 @pytest.fixture(scope="session")
-def migrated(servers: EmbeddedServers) -> str:
+def databases(servers: EmbeddedServers) -> Iterator[Databases]:
+    """Makes databases on this process's server."""
+    with Databases(servers.database_url) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def migrated(databases: Databases) -> str:
     """The name of a migrated, empty database."""
-    run_sql(servers.database_url, f"CREATE DATABASE {TEMPLATE}")
-    complete(upgrade(at_database(servers.database_url, TEMPLATE)))
+    complete(upgrade(databases.make("template1", TEMPLATE)))
     return TEMPLATE
 
 
@@ -83,24 +134,19 @@ def template(migrated: str) -> str:
 
 
 @pytest.fixture
-def database_url(servers: EmbeddedServers, template: str) -> Iterator[str]:
+def database_url(databases: Databases, template: str) -> Iterator[str]:
     """A migrated database of this test's own, empty unless its fixtures name one to copy."""
-    yield from _make_database(servers.database_url, template)
+    url = databases.make(template)
+    yield url
+    databases.drop(url)
 
 
 @pytest.fixture
-def empty_database_url(servers: EmbeddedServers) -> Iterator[str]:
+def empty_database_url(databases: Databases) -> Iterator[str]:
     """A database without any table, of this test's own."""
-    yield from _make_database(servers.database_url, "template1")
-
-
-def _make_database(server_url: str, template: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    run_sql(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    try:
-        yield at_database(server_url, name)
-    finally:
-        run_sql(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    url = databases.make("template1")
+    yield url
+    databases.drop(url)
 
 
 @pytest.fixture
@@ -112,9 +158,21 @@ def redis_url(servers: EmbeddedServers) -> str:
 
 
 @pytest.fixture(scope="session")
-def session_keyring() -> RootKeyring:
-    """A root keyring with one new key, this test process's."""
-    return RootKeyring.generate()
+def session_keys() -> str:
+    """The text of a root keyring with one new key, this test process's."""
+    return f"root-1:{base64.b64encode(os.urandom(32)).decode()}"
+
+
+@pytest.fixture(scope="session")
+def session_keyring(session_keys: str) -> RootKeyring:
+    """That keyring."""
+    return RootKeyring.parse(session_keys)
+
+
+@pytest.fixture
+def root_keys(session_keys: str) -> str:
+    """The root keyring's text, for processes that get it by their environment."""
+    return session_keys
 
 
 @pytest.fixture
@@ -169,6 +227,21 @@ def transact(database: Database, vault: Vault, admin: Principal) -> Transact:
         return await database.write(within)
 
     return run
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that this test starts do not count for coverage, which takes them half as long again: others that run
+    the same code do."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
+@pytest.fixture
+def patient(database: Database) -> Database:
+    """The same database, of which no caller is sent away for having waited too long for a connection."""
+    pool: Any = database.engine.sync_engine.pool
+    pool._timeout = 300
+    return database
 
 
 @pytest.fixture

@@ -3,12 +3,15 @@
 complete      run a coroutine to its end, whatever loop this thread has
 run_sql       run statements
 at_database   the URL of another database of the same server
+Databases     makes databases, and drops them, over one connection
 """
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import asyncpg
 
@@ -52,3 +55,45 @@ def at_database(url: str, name: str) -> str:
     """The URL of another database of the same server."""
     head, _, query = url.partition("?")
     return f"{head.rsplit('/', 1)[0]}/{name}?{query}"
+
+
+class Databases:
+    """Makes a server's databases and drops them, over one connection that stays: every test has one made."""
+
+    def __init__(self, server_url: str) -> None:
+        self._url = server_url
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._connection: asyncpg.Connection | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def make(self, template: str, name: str | None = None) -> str:
+        """The URL of a new database, a copy of the template's files: several times cheaper than one by way of WAL."""
+        name = name or f"test_{uuid.uuid4().hex}"
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return at_database(self._url, name)
+
+    def drop(self, url: str) -> None:
+        """Drop it, whoever is still connected to it."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _run(self, statement: str) -> None:
+        asyncio.run_coroutine_threadsafe(self._execute(statement), self._loop).result()
+
+    async def _execute(self, statement: str) -> None:
+        if self._connection is None or self._connection.is_closed():  # A test may have cut it.
+            self._connection = await asyncpg.connect(self._url)
+        await self._connection.execute(statement)

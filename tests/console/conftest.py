@@ -64,7 +64,7 @@ def service(built: Path, browser_files: tuple[Path, Path], provider: Provider) -
     folder = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp"))
     keys = ",".join(f"{name}:{base64.b64encode(os.urandom(32)).decode()}" for name in ("root-2", "root-1"))
     settings = {"STRONGROOM_REVEAL_REASON": "required", "STRONGROOM_ROOT_KEYS": keys, **provider.settings}
-    demo = Demo(folder / "home", settings)
+    demo = Demo(folder / "home", settings, measured=False)
     try:
         yield Service(demo.wait_until_ready())
         assert demo.stop() == 0

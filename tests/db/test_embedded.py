@@ -22,6 +22,8 @@ from db.embedded.account import Account, find_account, let_in, let_read
 from db.errors import SettingsError
 from db.settings import asyncpg_dsn, sqlalchemy_url
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -62,7 +64,7 @@ def servers_of(home: Path) -> list[psutil.Process]:
     return found
 
 
-def wait_until_gone(home: Path, seconds: float = 10) -> bool:
+def wait_until_gone(home: Path, seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while servers_of(home) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -17,6 +17,7 @@ from db.errors import SettingsError
 from db.models import Base
 from db.sessions import Database
 from db.upgrade import VERSION_TABLE, is_current, newest_revision, upgrade
+from tests.timing import allowed, within
 
 LEGACY = Path(__file__).parent.parent / "data" / "legacy.sql"
 
@@ -186,7 +187,7 @@ async def test_those_who_write_to_several_tables_go_on(empty_database_url: str, 
         upgraded.set()
         await asyncio.gather(*writing)
     assert done > 0
-    assert longest < 5
+    assert longest < allowed(5)
     assert await fetch(empty_database_url, "SELECT count(*) >= 4 FROM config_changes_pruned, configs") == [(True,)]
 
 
@@ -200,7 +201,7 @@ async def test_a_transaction_that_does_not_end_is_told(empty_database_url: str) 
     await idle.execute(WRITES[0])
     upgrading = asyncio.create_task(upgrade(empty_database_url, patience=1.5))
     await asyncio.sleep(0.3)
-    async with asyncio.timeout(5):
+    with within(5):
         await other.execute(WRITES[0])
     with pytest.raises(SettingsError, match="in use by transactions that do not end"):
         await upgrading

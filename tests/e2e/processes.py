@@ -2,8 +2,8 @@
 
 import base64
 import os
+import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +14,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import psutil
+
+from db.embedded.processes import spawn
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "STRONGROOM_")
@@ -53,8 +55,9 @@ class Api:
         self._said = folder.parent / f"said-{self.port}"
         how = ["-X", "dev", "-X", "faulthandler", "-c", LOUD] if loud else ["-m"]
         with self._said.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, *how, *command], cwd=ROOT, env=environ, stdout=output, stderr=output
+            # It ends with whoever runs the tests, however that ends.
+            self._process = spawn(
+                [sys.executable, *how, *command], folder=ROOT, environ=environ, output=output, last_word=signal.SIGTERM
             )
         self.seen = psutil.Process(self._process.pid)
 
@@ -65,7 +68,7 @@ class Api:
 
     def wait_until_alive(self) -> "Api":
         """Wait until it answers."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not _is_alive(self.port):
             assert self._process.poll() is None, self.text
             assert time.monotonic() < end, self.text
@@ -75,7 +78,7 @@ class Api:
     def stop(self) -> int:
         """End it with SIGTERM; its exit code."""
         self._process.terminate()
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def kill(self) -> None:
         """End it."""
@@ -85,7 +88,7 @@ class Api:
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def signal(self, number: int) -> None:
         """Send it a signal."""
@@ -112,7 +115,7 @@ def start_apis(folder: Path, database_url: str, redis_url: str) -> Iterator[Star
 
 def _is_alive(port: int) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False

@@ -34,7 +34,9 @@ def expected() -> dict[str, Any]:
 
 
 @pytest.fixture
-def environ(empty_database_url: str, redis_url: str, tmp_path: Path, expected: dict[str, Any]) -> dict[str, str]:
+def environ(
+    empty_database_url: str, redis_url: str, tmp_path: Path, expected: dict[str, Any], unmeasured: None
+) -> dict[str, str]:
     """One environment for all parts, with the replaced platform's application secret."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -11,6 +11,8 @@ import pytest
 from tests.e2e.processes import ADMIN, StartApi
 from tests.e2e.wire import Wire
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FLAT = 24 * 2**20
 """How much a process may have grown between the second thousand and the last: what allocators leave lying about."""
 

@@ -10,6 +10,8 @@ from db.settings import asyncpg_dsn
 from tests.e2e.crowd import Crowd
 from tests.e2e.processes import ADMIN, StartApi
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 async def test_hundreds_of_mixed_requests(start_api: StartApi, sql: asyncpg.Connection) -> None:
     """500 reads, reveals, resolves, writes and subscriptions of 10 organizations on 16 connections, by POST, GET,

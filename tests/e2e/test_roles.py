@@ -26,6 +26,7 @@ from db.tokens import NewToken, create_token, replace_admin_token
 from db.upgrade import migrate, newest_revision
 from db.values import ConfigType
 from db.vault import Transaction
+from tests.databases import run_sql
 from workers.engine import Engine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,8 +50,7 @@ def roles(servers: EmbeddedServers) -> Iterator[Roles]:
     socket = servers.database_url.partition("?")[2]
 
     def sql(statement: str) -> None:
-        command = [sys.executable, "-c", RUN_SQL, servers.database_url, statement]
-        subprocess.run(command, check=True, cwd=ROOT)
+        run_sql(servers.database_url, statement)
 
     sql(f'CREATE ROLE "{owner}" LOGIN')
     sql(f'CREATE ROLE "{service}" LOGIN')
@@ -62,16 +62,6 @@ def roles(servers: EmbeddedServers) -> Iterator[Roles]:
         sql(f"DROP DATABASE {name} WITH (FORCE)")
         sql(f'DROP ROLE "{owner}"')
         sql(f'DROP ROLE "{service}"')
-
-
-RUN_SQL = """
-import asyncio, asyncpg, sys
-async def main():
-    connection = await asyncpg.connect(sys.argv[1])
-    await connection.execute(sys.argv[2])
-    await connection.close()
-asyncio.run(main())
-"""
 
 
 @pytest.fixture

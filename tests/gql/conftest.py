@@ -26,7 +26,7 @@ from db.sessions import Database
 from db.tokens import generate_token
 from db.vault import Vault
 from gql.app import make_app, run_service
-from tests.databases import at_database, complete, run_sql
+from tests.databases import Databases, complete
 from tests.gql.kit import Api, ApiClient, sign_in
 from tests.gql.worlds import World, make_estate, make_world
 
@@ -61,8 +61,8 @@ def admin_token() -> str:
 
 @pytest.fixture
 async def client(api: Api, admin_token: str) -> ApiClient:
-    """A client with the admin token."""
-    return await sign_in(api, admin_token)
+    """A client with the admin token, which every database that is copied for one holds."""
+    return api.client(admin_token)
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,13 @@ class Prepare(Protocol):
 
 
 @pytest.fixture(scope="session")
-def prepare(servers: EmbeddedServers, migrated: str, session_keyring: RootKeyring, admin_token: str) -> Prepare:
+def prepare(
+    servers: EmbeddedServers, databases: Databases, migrated: str, session_keyring: RootKeyring, admin_token: str
+) -> Prepare:
     """Makes databases to copy: copying is several times faster than making the same again for each test."""
 
     def run(name: str, make: Callable[[Api, ApiClient], Awaitable[T]]) -> Prepared[T]:
-        run_sql(servers.database_url, f"CREATE DATABASE {name} TEMPLATE {migrated}")
-        url = at_database(servers.database_url, name)
+        url = databases.make(migrated, name)
 
         async def work() -> T:
             database, queue = Database(url), Queue(servers.redis_url)
@@ -100,6 +101,16 @@ def prepare(servers: EmbeddedServers, migrated: str, session_keyring: RootKeyrin
         return Prepared(name, complete(work()))
 
     return run
+
+
+async def _make_nothing(api: Api, client: ApiClient) -> None:
+    """Nothing but the admin token."""
+
+
+@pytest.fixture(scope="session")
+def prepared_client(prepare: Prepare) -> Prepared[None]:
+    """A database that holds the admin token and nothing else."""
+    return prepare("strongroom_client", _make_nothing)
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +128,7 @@ def prepared_estate(prepare: Prepare) -> Prepared[dict[str, str]]:
 @pytest.fixture
 def template(migrated: str, request: pytest.FixtureRequest) -> str:
     """The database to copy: one that holds what the test's fixtures ask for."""
-    for name in ("world", "estate"):
+    for name in ("world", "estate", "client"):
         if name in request.fixturenames:
             return request.getfixturevalue(f"prepared_{name}").database
     return migrated

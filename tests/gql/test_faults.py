@@ -260,7 +260,7 @@ async def test_a_deleted_mappings_overrides_come_back_with_the_next_mapping(clie
     }
 
 
-async def test_of_two_concurrent_first_writes_one_fails(client, world, sql) -> None:
+async def test_of_two_concurrent_first_writes_one_fails(client, world, sql, patient) -> None:
     """Fifty first writes of one key at once make one row, without an error."""
     given = {"key": "k", "type": "SECRET", "value": SECRET}
     answers = await asyncio.gather(*(client.send("SetConfig", input=given) for _ in range(50)))

@@ -82,7 +82,7 @@ async def test_a_secret_that_begins_with_gAAA_stays_plaintext(  # noqa: N802 - a
 
 FILL = """
 INSERT INTO organizations (id, name, created_by)
-    SELECT gen_random_uuid(), 'organization ' || n, 'x' FROM generate_series(1, 2000) n;
+    SELECT gen_random_uuid(), 'organization ' || n, 'x' FROM generate_series(1, 600) n;
 INSERT INTO configs (id, organization_id, integration_id, key, value, updated_by)
     SELECT gen_random_uuid(), id, '{integration}', 'api_key', '{{"value": "the old plaintext"}}', 'x'
     FROM organizations WHERE name LIKE 'organization %';
@@ -96,9 +96,9 @@ async def test_secrets_rotated_meanwhile_are_set_back_to_their_old_value(client,
     afterwards; and no writer waits for the run."""
     await sql.execute(FILL.format(integration=world.integration))
     mappings = await sql.fetch(
-        "SELECT id, organization_id FROM integration_mappings WHERE entity_id = 'x' ORDER BY random() LIMIT 120"
+        "SELECT id, organization_id FROM integration_mappings WHERE entity_id = 'x' ORDER BY random() LIMIT 50"
     )
-    started = await client.run("StartBackfill", input={"batchSize": 50})
+    started = await client.run("StartBackfill", input={"batchSize": 10})
     run = uuid.UUID(started["startBackfill"]["run"]["id"])
     waits: list[float] = []
     overlapping: list[str] = []

@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -20,6 +21,7 @@ from db.snapshots import Snapshots
 from db.vault import Vault
 from gql.app import run_service
 from gql.context import Service
+from tests.timing import allowed, within
 
 
 @pytest.fixture
@@ -83,11 +85,12 @@ async def test_another_process_sees_a_change_within_a_second(client, api, world,
     for port in range(9000, 9030):
         await set_port(client, world, port)
         answered = time.monotonic()
-        while await port_of(elsewhere, admin, world) != port:
-            assert time.monotonic() - answered < 1, "stale for a second"
-            await asyncio.sleep(0.001)
+        with within(1):
+            async with asyncio.timeout(60):
+                while await port_of(elsewhere, admin, world) != port:
+                    await asyncio.sleep(0.001)
         waits.append(time.monotonic() - answered)
-    assert sorted(waits)[len(waits) // 2] < 0.2
+    assert sorted(waits)[len(waits) // 2] < allowed(0.2)
 
 
 async def test_with_the_feed_cut_nothing_stale_is_served(client, api, world, admin, elsewhere, database) -> None:
@@ -103,24 +106,26 @@ async def test_with_the_feed_cut_nothing_stale_is_served(client, api, world, adm
                 )
             )
         await set_port(client, world, port)
-        answered = time.monotonic()
-        while await port_of(elsewhere, admin, world) != port:
-            assert time.monotonic() - answered < 1, "stale for a second"
-            await asyncio.sleep(0.005)
+        with within(1):
+            async with asyncio.timeout(60):
+                while await port_of(elsewhere, admin, world) != port:
+                    await asyncio.sleep(0.005)
     await warm(elsewhere, admin, world)
 
 
 async def test_older_software_and_sql_are_seen_too(client, world, admin, elsewhere, database) -> None:
     """What changes the tables without this service, an old writer or an operator's SQL, is noticed the same."""
     await warm(elsewhere, admin, world)
+
+    async def resolve_elsewhere() -> Any:
+        return await elsewhere.resolver.resolve(admin, world.name, uuid.UUID(world.organization))
+
     async with database.engine.begin() as raw:
         await raw.execute(text("UPDATE integration_mappings SET entity_id = 'changed'"))
-    for _ in range(200):
-        found = await elsewhere.resolver.resolve(admin, world.name, uuid.UUID(world.organization))
-        if found.entity_id == "changed":
-            return
-        await asyncio.sleep(0.005)
-    pytest.fail("not noticed")
+    with within(1):
+        async with asyncio.timeout(60):
+            while (await resolve_elsewhere()).entity_id != "changed":
+                await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(
@@ -169,9 +174,10 @@ async def test_a_silent_connection_is_given_up(monkeypatch, database_url, caplog
     feed = ChangeFeed(database_url, snapshots, lambda: None)
     monkeypatch.setattr(feed, "_on_pulse", lambda *told: None)
     feed.start()
-    await asyncio.sleep(1.5)
+    async with asyncio.timeout(60):
+        while "the change feed is cut (TimeoutError)" not in caplog.text:
+            await asyncio.sleep(0.02)
     await feed.stop()
-    assert "the change feed is cut (TimeoutError)" in caplog.text
     assert snapshots.get("halo", uuid.UUID(int=1)) is None
 
 
@@ -189,12 +195,10 @@ async def test_no_error_ends_the_feed(monkeypatch, database_url, caplog) -> None
 
     monkeypatch.setattr(feed, "_pulse", break_first)
     feed.start()
-    for _ in range(100):
-        if snapshots._vouched > 0:
-            break
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while snapshots._vouched <= 0:
+            await asyncio.sleep(0.02)
     await feed.stop()
-    assert snapshots._vouched > 0
     assert "the change feed is cut (KeyError)" in caplog.text
     assert "the change feed is cut (InternalClientError)" in caplog.text
 
@@ -204,7 +208,10 @@ async def test_a_long_cut_is_told_once(monkeypatch, caplog) -> None:
     monkeypatch.setattr("db.change_feed._RETRY_SECONDS", 0.02)
     feed = ChangeFeed("postgresql://nobody@127.0.0.1:1/nothing", Snapshots(), lambda: None)
     feed.start()
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(60):
+        while "the change feed is cut" not in caplog.text:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.3)
     await feed.stop()
     assert len([record for record in caplog.records if "the change feed is cut" in record.message]) == 1
 

@@ -79,7 +79,7 @@ class Server:
 
 
 @pytest.fixture
-def server(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Server]:
+def server(database_url: str, redis_url: str, tmp_path: Path, unmeasured: None) -> Iterator[Server]:
     """`python -m gql serve` on servers of this test's own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -107,7 +107,7 @@ def server(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Server
 
 
 def wait_for(client: httpx.Client) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         with suppress(httpx.TransportError):
             if client.get("/readyz").status_code == 200:

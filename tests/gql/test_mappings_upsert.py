@@ -78,9 +78,11 @@ async def test_leftovers_of_new_mappings_go_to_the_history(client: Any, world: A
     }
 
 
-async def test_ten_thousand_at_once(client: Any, world: Any, sql: Any) -> None:
-    """Ten thousand mappings at once, each with a secret of its own and a plain override, and again with removals."""
-    ids = [str(uuid.uuid4()) for _ in range(10_000)]
+@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.soak)])
+async def test_many_at_once(client: Any, world: Any, sql: Any, count: int) -> None:
+    """Ten thousand mappings at once, each with a secret of its own and a plain override, and again with removals. A
+    thousand go the same way, in as many statements (test_write_costs.py)."""
+    ids = [str(uuid.uuid4()) for _ in range(count)]
     await sql.executemany(
         "INSERT INTO organizations (id, name, created_by) VALUES ($1, 'o', 'x')", [(id,) for id in ids]
     )
@@ -90,17 +92,15 @@ async def test_ten_thousand_at_once(client: Any, world: Any, sql: Any) -> None:
     """
     given = {"integrationId": world.integration, "mappings": mappings}
     data = await client.run(document, input=given)
-    assert data["upsertMappings"] == {"created": 10_000, "updated": 0}
-    assert (
-        await sql.fetchval("SELECT count(DISTINCT data_key_id) FROM configs WHERE organization_id IS NOT NULL")
-        == 10_000
-    )
-    assert (await resolved(client, ids[9_999]))["config"]["api_key"] == "k9999"
+    assert data["upsertMappings"] == {"created": count, "updated": 0}
+    keys = "SELECT count(DISTINCT data_key_id) FROM configs WHERE organization_id IS NOT NULL"
+    assert await sql.fetchval(keys) == count
+    assert (await resolved(client, ids[-1]))["config"]["api_key"] == f"k{count - 1}"
     assert await sql.fetchval("SELECT count(*) FROM configs WHERE sealed IS NULL AND config_type = 'secret'") == 0
     removal = [one(id, config={"api_key": None, "port": None}) for id in ids]
     data = await client.run(document, input={**given, "mappings": removal})
-    assert data["upsertMappings"] == {"created": 0, "updated": 10_000}
-    assert await sql.fetchval("SELECT count(*) FROM config_history") == 20_000
+    assert data["upsertMappings"] == {"created": 0, "updated": count}
+    assert await sql.fetchval("SELECT count(*) FROM config_history") == 2 * count
     assert (await resolved(client, ids[0]))["config"]["port"] == 443
 
 

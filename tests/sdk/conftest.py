@@ -14,8 +14,7 @@ import os
 import ssl
 import threading
 import uuid
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +32,6 @@ from db.tokens import replace_admin_token
 from db.vault import Transaction, Vault
 from gql.app import make_app, run_service
 from gql.context import Service as Parts
-from gql.serving import Server
 from strongroom import Strongroom
 from strongroom.api import (
     ConfigFieldInput,
@@ -47,19 +45,7 @@ from strongroom.api import (
 )
 from tests.sdk.clients import Awaited
 from tests.sdk.servers import TOKEN, OddServer
-
-
-class QuickServer(Server):
-    """Stops when it is told to, without looking at the clock first."""
-
-    stopping: asyncio.Event
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-    async def main_loop(self) -> None:
-        await self.stopping.wait()
+from tests.serving import QuickServer
 
 
 class Service:

@@ -1,6 +1,5 @@
 """Runs through the real engine, on the rows of tests/data/legacy.sql or on planted ones."""
 
-import base64
 import json
 import os
 import subprocess
@@ -15,19 +14,20 @@ import pytest
 from arq import Worker
 
 from db.access import Principal
-from db.crypto.keyring import RootKeyring
 from db.crypto.legacy import LegacyKeys
 from db.models import BackfillKind
 from db.runs import RunRow, find_run, start_backfill
 from db.sessions import Database
 from db.upgrade import upgrade
 from db.vault import Vault
+from tests.databases import Databases, complete, run_sql
 from workers import planning
 from workers.engine import Engine
 from workers.worker import make_worker
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
+LEGACY = "strongroom_legacy"
 
 
 class Backfill(Protocol):
@@ -46,18 +46,6 @@ def expected() -> dict[str, Any]:
 def legacy_keys(expected: dict[str, Any]) -> LegacyKeys:
     """The keys that legacy.sql was written with."""
     return LegacyKeys.from_settings((), expected["secretKey"], expected["salt"], expected["info"])
-
-
-@pytest.fixture
-def root_keys() -> str:
-    """The root keyring's text, for processes that get it by their environment."""
-    return f"root-1:{base64.b64encode(os.urandom(32)).decode()}"
-
-
-@pytest.fixture
-def root_keyring(root_keys: str) -> RootKeyring:
-    """The same keyring, in this process."""
-    return RootKeyring.parse(root_keys)
 
 
 @pytest.fixture
@@ -111,14 +99,24 @@ async def worker(redis_url: str, database: Database, vault: Vault) -> Worker:
     return make_worker(redis_url, database, vault)
 
 
+@pytest.fixture(scope="session")
+def prepared_legacy(databases: Databases) -> str:
+    """The name of a database that holds legacy.sql, as older software left it, migrated."""
+    url = databases.make("template1", LEGACY)
+    run_sql(url, (DATA / "legacy.sql").read_text())
+    complete(upgrade(url))
+    return LEGACY
+
+
 @pytest.fixture
-async def legacy_rows(database_url: str, request: pytest.FixtureRequest) -> None:
-    """Puts legacy.sql into the test's database, as older software left it, and migrates."""
-    connection = await asyncpg.connect(database_url)
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    await connection.execute((DATA / "legacy.sql").read_text())
-    await connection.close()
-    await upgrade(database_url)
+def template(migrated: str, request: pytest.FixtureRequest) -> str:
+    """The database to copy: the one with legacy.sql where the test asks for that."""
+    return request.getfixturevalue("prepared_legacy") if "legacy_rows" in request.fixturenames else migrated
+
+
+@pytest.fixture
+def legacy_rows(database_url: str) -> None:
+    """The test's database holds legacy.sql, as older software left it, and is migrated."""
 
 
 class Process(subprocess.Popen[bytes]):

@@ -23,6 +23,8 @@ from db.vault import Transaction, Vault
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.failures import is_passing
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 DISASTERS = ("redis", "postgres", "keys", "bells")
 
 

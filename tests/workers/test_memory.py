@@ -13,6 +13,8 @@ from db.models import BackfillKind, BackfillStatus
 from db.runs import start_backfill
 from tests.workers.kit import plant_secrets
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ALLOWED_MIB = 32.0
 """What a batch may have grown to meanwhile, and what the allocator keeps."""
 

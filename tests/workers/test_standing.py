@@ -146,7 +146,7 @@ async def test_following(sql, database, vault, engine) -> None:
     done = "SUCCEEDED, 20 of 20 rows"
     try:
         for number, value in enumerate(("one", "two", None), 1):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len([line for line in report.lines if done in line]) < number:
                     await asyncio.sleep(0.05)
             assert await sql_of(database, "SELECT count(*) FROM configs WHERE legacy") == 0
@@ -184,7 +184,7 @@ async def test_following_ends_when_the_door_is_shut(sql, database, vault, backfi
     async with database.read() as session:
         assert await is_door_shut(session)
     report = Told()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await follow(database, vault, report, asyncio.Event())
     assert report.lines == ["VERIFY has shut the door: no legacy row can come any more"]
 
@@ -200,7 +200,7 @@ async def test_following_outlasts_a_database_that_is_away(sql, database, vault, 
         raise ConnectionRefusedError
 
     monkeypatch.setattr("workers.watching.start_for_waiting", fail)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await follow(database, vault, report, stop, every=0.01)
     assert report.lines == ["the database does not answer"] * 3
     monkeypatch.setattr("workers.watching.start_for_waiting", raise_other)

@@ -9,6 +9,7 @@ import pytest
 
 from db.models import BackfillKind, BackfillStatus
 from db.runs import cancel_backfill, start_backfill
+from tests.timing import allowed, within
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.engine import Engine
 from workers.load import BOUNDS, Bounds, Lag, Load, read_lag
@@ -65,9 +66,11 @@ class Slow(Seal):
     def __init__(self, seconds_a_row: float) -> None:
         self.seconds = seconds_a_row
         self.lasted: list[float] = []
+        self.sizes: list[int] = []
 
     async def work(self, batch: Batch) -> Counts:
         began = time.monotonic()
+        self.sizes.append(len(batch.ids))
         await asyncio.sleep(self.seconds * len(batch.ids))
         counts = await super().work(batch)
         self.lasted.append(time.monotonic() - began)
@@ -83,7 +86,8 @@ async def test_batches_adapt_to_a_tenth_of_a_second(transact, see, sql, database
     assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
     settled = sorted(task.lasted[2:])
     assert len(settled) > 5
-    assert settled[len(settled) // 2] < 0.1
+    assert settled[len(settled) // 2] < allowed(0.1)
+    assert max(task.sizes[2:]) * 0.002 < 0.1
 
 
 async def test_a_lagging_replica_slows_a_run_and_is_told(transact, see, sql, database, vault) -> None:
@@ -96,15 +100,16 @@ async def test_a_lagging_replica_slows_a_run_and_is_told(transact, see, sql, dat
         return Load(0.001, lag)
 
     working = asyncio.create_task(Engine(database, vault, measure=measure).work(run.id))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (now := await see(run.id)).throttled_by is None:
             await asyncio.sleep(0.02)
     assert (now.throttled_by, now.status) == ("a replica is 60.0 s behind", BackfillStatus.RUNNING)
+    began = time.monotonic()
     await asyncio.sleep(1)
     slow = (await see(run.id)).processed
-    assert 0 < slow <= 60
+    assert 0 < slow <= 60 * (time.monotonic() - began)
     lag = Lag(0.1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await working
     done = await see(run.id)
     assert (done.status, done.processed, done.throttled_by) == (BackfillStatus.SUCCEEDED, 200, None)
@@ -122,10 +127,10 @@ async def test_a_run_that_holds_back_is_cancelled_at_once(transact, see, sql, da
     engine = Engine(database, vault, measure=measure)
     working = asyncio.create_task(engine.work(run.id))
     await asyncio.sleep(2.5)
-    stale = "SELECT count(*) FROM backfill_slices WHERE heartbeat_at < now() - interval '1 s'"
-    assert await sql.fetchval(stale) == 0
+    age = await sql.fetchval("SELECT extract(epoch FROM clock_timestamp() - min(heartbeat_at)) FROM backfill_slices")
+    assert age < allowed(1)
     await transact(lambda t: cancel_backfill(t, run.id))
-    async with asyncio.timeout(1.5):
+    with within(1.5):
         await working
     await engine.work(run.id)
     assert (await see(run.id)).status is BackfillStatus.CANCELLED
@@ -142,12 +147,12 @@ async def test_a_slow_database_is_noticed(transact, see, sql, database, vault, m
     """
     await sql.execute(slow)
     working = asyncio.create_task(Engine(database, vault).work(run.id))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (now := await see(run.id)).throttled_by is None:
             await asyncio.sleep(0.02)
     assert now.throttled_by.startswith("the database takes 3")
     await sql.execute("DROP TRIGGER doze ON backfill_slices")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await working
     assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
 

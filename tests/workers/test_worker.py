@@ -31,7 +31,7 @@ async def work_until_over(worker: Worker, see: Any, id: Any, meanwhile: Any = No
     stop = asyncio.Event()
     running = asyncio.create_task(work(worker, stop))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while (now := await see(id)).finished_at is None:
                 assert not running.done()
                 if meanwhile is not None and now.processed:
@@ -152,7 +152,7 @@ def test_a_failed_start_is_one_line(tmp_path):
     """`python -m workers` without settings: one line, exit code 1, no traceback."""
     environ = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     command = [sys.executable, "-m", "workers"]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr == "strongroom: DATABASE_URL is not set: a worker by itself has no embedded PostgreSQL\n"
 
@@ -162,7 +162,7 @@ async def test_sigterm_gives_slices_back(sql, transact, see, start_worker):
     await plant_secrets(sql, 2_000)
     started = await transact(lambda t: start_backfill(t, SEAL, max_rows_per_second=200))
     worker = start_worker()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while not (await see(started.id)).processed:
             await asyncio.sleep(0.02)
     worker.terminate()
@@ -175,7 +175,7 @@ async def test_a_worker_that_loses_redis_ends(sql, redis_url, start_worker, serv
     """Without Redis a worker ends with one line, for whoever supervises it to start it again."""
     worker = start_worker()
     with redis.Redis.from_url(redis_url) as client:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not client.exists(f"{QUEUE}:health-check"):
                 await asyncio.sleep(0.05)
     servers.valkey.stop()

@@ -5,7 +5,6 @@ faults     `await faults()`: what verifying complains of, as lines; `faults(chec
 tamper     `await tamper("UPDATE …")` as somebody for whom no trigger fires
 """
 
-import base64
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -16,25 +15,12 @@ import pytest
 from db.audit.checkpoints import read_checkpoint, take_checkpoint
 from db.audit.deeds import Deed
 from db.audit.verification import Verification
-from db.crypto.keyring import RootKeyring
 from db.sessions import Database
 from db.vault import Vault
 
 Record = Callable[..., Awaitable[None]]
 Faults = Callable[..., Awaitable[list[str]]]
 Tamper = Callable[..., Awaitable[Any]]
-
-
-@pytest.fixture
-def root_keys() -> str:
-    """A keyring that other processes can be given, too."""
-    return f"root-1:{base64.b64encode(bytes(range(32))).decode()}"
-
-
-@pytest.fixture
-def root_keyring(root_keys: str) -> RootKeyring:
-    """The same keyring here."""
-    return RootKeyring.parse(root_keys)
 
 
 @pytest.fixture

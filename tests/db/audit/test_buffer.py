@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from db.audit.buffer import BUFFER_LIMIT, FLUSH_SECONDS, AuditBuffer
 from db.audit.deeds import Deed, Origin
+from tests.timing import within
 
 A, B = uuid.UUID(int=0xA), uuid.UUID(int=0xB)
 
@@ -26,10 +27,10 @@ async def test_an_event_is_on_record_within_its_time(buffer, admin, tamper) -> N
     buffer.start()
     await asyncio.sleep(0.1)
     buffer.add(admin, Deed("config.resolve", A, keys=["key"]), Origin("192.0.2.1", "nightly"))
-    added = time.monotonic()
-    while not (rows := await tamper("SELECT * FROM audit_log")):
-        assert time.monotonic() - added < FLUSH_SECONDS + 2
-        await asyncio.sleep(0.02)
+    with within(FLUSH_SECONDS + 2):
+        async with asyncio.timeout(60):
+            while not (rows := await tamper("SELECT * FROM audit_log")):
+                await asyncio.sleep(0.02)
     assert (rows[0]["address"], rows[0]["reason"], rows[0]["actor"]) == ("192.0.2.1", "nightly", "admin")
     await buffer.stop()
 
@@ -113,16 +114,16 @@ async def test_a_flush_lets_requests_go_on(buffer, admin) -> None:
             await asyncio.sleep(0)
             longest = max(longest, time.thread_time() - began)
 
-    watching = asyncio.create_task(watch())
-    # A collection looks at all that hundreds of tests have left in this process; a service has none of that.
-    gc.disable()
+    gc.collect()
+    gc.disable()  # A collection of all that the tests before have left takes longer than what is measured here.
     try:
+        watching, before = asyncio.create_task(watch()), time.thread_time()
         await buffer.flush()
+        whole, going = time.thread_time() - before, False
+        await watching
     finally:
         gc.enable()
-    going = False
-    await watching
-    assert longest < 0.01, "one go of a thousand events takes twice as long"
+    assert longest < whole / 10, "one go of a thousand events, a fifth of the work, takes twice as long"
 
 
 async def test_resolving_stops_before_too_many_events_wait(buffer, admin, monkeypatch) -> None:
@@ -151,15 +152,16 @@ async def test_resolving_stops_before_too_many_wait(buffer, admin) -> None:
 async def test_resolving_stops_before_one_waits_too_long(buffer, admin, monkeypatch, tamper) -> None:
     """While the log cannot be written, the buffer is full once its oldest event has waited for PATIENCE seconds, even
     if the write that hangs is still under way; and it empties by itself once the log can be written again."""
-    monkeypatch.setattr("db.audit.buffer.PATIENCE", 0.3)
+    monkeypatch.setattr("db.audit.buffer.PATIENCE", 2)
     await tamper("BEGIN")
     await tamper("LOCK TABLE audit_heads IN ACCESS EXCLUSIVE MODE")
     buffer.add(admin, Deed("config.resolve", A))
     flushing = asyncio.create_task(buffer.flush())
     await asyncio.sleep(0.1)
     assert not buffer.full
-    await asyncio.sleep(0.3)
-    assert buffer.full
+    async with asyncio.timeout(60):
+        while not buffer.full:
+            await asyncio.sleep(0.05)
     await tamper("COMMIT")
     await flushing
     assert not buffer.full

@@ -123,7 +123,10 @@ async def test_the_buffer_survives_its_own_errors(database, vault, sql, admin, m
     monkeypatch.setattr(database, "write", fail_first)
     buffer.start()
     buffer.add(admin, Deed("resolve"))
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(30):
+        while not await actions(sql):
+            await asyncio.sleep(0.02)
+    assert failures == []
     assert await actions(sql) == ["resolve"]
     await buffer.stop()
 

@@ -82,7 +82,7 @@ async def run_client(command: Sequence[str], folder: Path, then: Callable[[], An
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             if (await process.stdout.readline()).strip() != b"watching":
                 raise AssertionError((await process.stderr.read()).decode())
             await then()
@@ -101,11 +101,11 @@ async def test_npm_clients(api: Any, client: Any, url: str, run_id: str, node_fo
 
     async def finish() -> None:
         await client.run("RevokeToken", id=made["createToken"]["id"])
-        await asyncio.sleep(0.6)  # The revoked ones leave before the run ends.
+        await asyncio.sleep(1.5)  # The revoked ones leave before the run ends.
         for assignment in ("status = 'running', started_at = now()", "status = 'succeeded', finished_at = now()"):
             async with database.engine.begin() as connection:
                 await connection.execute(text(f"UPDATE backfill_runs SET {assignment}"))
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(1.5)
 
     token = await api.make_token("backfill:run", "config:read")
     command = [NODE, "clients.js", url, token, made["createToken"]["token"], run_id]

@@ -88,7 +88,7 @@ async def send(port: int, request: bytes) -> tuple[list[bytes], bytes]:
     """The head and the body of all that comes back, without what the clock or chance says."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await reader.read()
     writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -9,7 +9,7 @@ from graphql.execution.collect_fields import FieldDetails
 from gql.coercion import coerce_variables
 from gql.documents import DocumentCache
 from gql.execution import make_executor, open_schema, open_source, run_event
-from tests.gql.live.conftest import Event, Mutation, Query, Subscription
+from tests.gql.live.stage import Event, Mutation, Query, Subscription
 
 
 def count_details() -> int:

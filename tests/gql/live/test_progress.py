@@ -16,6 +16,7 @@ from db.access import Principal
 from db.errors import Forbidden, NotFound, Unavailable
 from db.sessions import Database
 from gql.progress import INTERVAL, Progress
+from tests.timing import within
 
 QUERY = "subscription ($id: ID!) { backfillProgress(id: $id) { id status processed rowsPerSecond } }"
 
@@ -118,7 +119,8 @@ async def test_revoked_and_expired_tokens(
     """Revoked here, revoked by another process, or expired: the watching ends within a second."""
     made = await client.run("CreateToken", input={"name": "x", "permissions": ["backfill:run"]})
     token = made["createToken"]
-    soon = await api.make_token("backfill:run", expires_at=datetime.now(UTC) + timedelta(seconds=0.7), name="soon")
+    expiry = datetime.now(UTC) + timedelta(seconds=4)
+    soon = await api.make_token("backfill:run", expires_at=expiry, name="soon")
     there = await api.make_token("backfill:run", name="there")
     async with (
         connect_to(port, token["token"]) as here,
@@ -128,13 +130,14 @@ async def test_revoked_and_expired_tokens(
         for socket in (here, expiring, elsewhere):
             await socket.subscribe("a", QUERY, variables={"id": run_id})
             await watch(socket)
-        started = time.monotonic()
-        await client.run("RevokeToken", id=token["id"])
-        async with database.engine.begin() as connection:
-            await connection.execute(text("UPDATE tokens SET revoked_at = now() WHERE name = 'there'"))
-        closed = await asyncio.gather(*(socket.wait_closed() for socket in (here, expiring, elsewhere)))
+        with within(1):
+            await client.run("RevokeToken", id=token["id"])
+            async with database.engine.begin() as connection:
+                await connection.execute(text("UPDATE tokens SET revoked_at = now() WHERE name = 'there'"))
+            closed = await asyncio.gather(here.wait_closed(), elsewhere.wait_closed())
+        with within((expiry - datetime.now(UTC)).total_seconds() + 1):
+            closed.append(await expiring.wait_closed())
         assert closed == [(4403, "Forbidden")] * 3
-        assert time.monotonic() - started < 2  # a second, and what a busy machine takes
 
 
 async def test_one_poller_for_all_who_watch(database: Database, admin: Principal, run_id: str) -> None:
@@ -151,8 +154,10 @@ async def test_one_poller_for_all_who_watch(database: Database, admin: Principal
     event.listen(database.engine.sync_engine, "before_cursor_execute", count)
     try:
         waiting = [asyncio.create_task(anext(rows)) for rows in watching]
-        await asyncio.sleep(4 * INTERVAL)
-        assert 2 <= len(asked) <= 5
+        began = time.monotonic()
+        while len(asked) < 3:
+            await asyncio.sleep(INTERVAL)
+        assert len(asked) <= (time.monotonic() - began) / INTERVAL + 1
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

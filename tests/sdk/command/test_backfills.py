@@ -1,6 +1,5 @@
 """`strongroom backfill`, with a real worker, and `strongroom audit tail --follow`."""
 
-import base64
 import json
 import os
 import signal
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from db.crypto.keyring import RootKeyring
 from strongroom import Strongroom
 from strongroom.api.enums import BackfillStatus
 from strongroom.command.backfills import _follow, _look
@@ -26,16 +24,6 @@ INSERT INTO configs (id, key, value, config_type, updated_by)
 SELECT gen_random_uuid(), 'k' || g, jsonb_build_object('value', 'planted-' || g), 'secret', 'test'
 FROM generate_series(1, 300) g
 """
-
-
-@pytest.fixture
-def root_keys() -> str:
-    return f"root-1:{base64.b64encode(os.urandom(32)).decode()}"
-
-
-@pytest.fixture
-def root_keyring(root_keys: str) -> RootKeyring:
-    return RootKeyring.parse(root_keys)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from db.models import BackfillKind
 from db.runs import start_backfill
 from db.upgrade import migrate
 from db.values import ConfigType
+from tests.timing import allowed
 from tests.workers.kit import plant_secrets
 from workers import scrub
 from workers.scrub import command, rewriting, statistics
@@ -136,7 +137,7 @@ async def test_nobody_queues_behind_it(verified, database_url, run_scrub, sql, m
         longest = max(longest, time.monotonic() - began)
         await asyncio.sleep(0.01)
     assert not waiting.done()
-    assert 0.02 < longest < 0.4, "it never tried" if longest < 0.02 else "others waited"
+    assert 0.02 < longest < allowed(0.4), "it never tried" if longest < 0.02 else "others waited"
     await transaction.rollback()
     await holder.close()
     assert await waiting == 0

@@ -1,4 +1,5 @@
-"""A small OpenID Connect provider: `python -m tests.gql.oidc_server` prints its URL and serves until it is killed.
+"""A small OpenID Connect provider: `python -m tests.gql.people.oidc_server` prints its URL and serves until it is
+killed.
 
 Its own, since a test must make it misbehave: sign what no honest provider signs, change its keys, fall silent. It
 signs with joserfc, so that what it signs is not checked by the library that made it.
