@@ -14,12 +14,12 @@ Key = Sequence[uuid.UUID]
 """A row's, or the end of a range."""
 
 
-def key_columns(candidates: Select[Any]) -> Sequence[ColumnElement[Any]]:
+def key_columns(candidates: Select[*tuple[Any, ...]]) -> Sequence[ColumnElement[Any]]:
     """The columns of the key."""
     return list(candidates.selected_columns)
 
 
-def select_range(candidates: Select[Any], *, after: bool, upper: bool) -> Select[Any]:
+def select_range(candidates: Select[*tuple[Any, ...]], *, after: bool, upper: bool) -> Select[*tuple[Any, ...]]:
     """Candidates in the order of their keys: those that come after one, up to another one. `bind` gives the two."""
     columns = key_columns(candidates)
     if after:

@@ -79,7 +79,7 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
     return is_last
 
 
-def _next(candidates: Select[Any], after: bool) -> Select[*tuple[Any, ...]]:
+def _next(candidates: Select[*tuple[Any, ...]], after: bool) -> Select[*tuple[Any, ...]]:
     """How many rows come next, up to one more than a slice has, and where the slice ends if there are that many."""
     rows = select_range(candidates, after=after, upper=False).limit(SLICE_ROWS + 1).cte("rows")
     key = array(list(rows.c))

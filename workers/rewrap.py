@@ -23,7 +23,7 @@ class Rewrap:
 
     sources = (Source.DATA_KEYS, Source.AUDIT_KEYS)
 
-    def candidates(self, source: Source, run: Run) -> Select[Any]:
+    def candidates(self, source: Source, run: Run) -> Select[*tuple[Any, ...]]:
         """Every key: which root key is the primary one, the batch knows."""
         return select(source.model.id)
 

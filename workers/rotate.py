@@ -22,7 +22,7 @@ class Rotate:
 
     sources = (Source.CONFIGS, Source.HISTORY)
 
-    def candidates(self, source: Source, run: Run) -> Select[Any]:
+    def candidates(self, source: Source, run: Run) -> Select[*tuple[Any, ...]]:
         """What is sealed by a retired key; in a dry run, which retires none, whatever is sealed."""
         model = Config if source is Source.CONFIGS else ConfigVersion
         rows = select(model.id).where(within(run, model.organization_id))

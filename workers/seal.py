@@ -50,7 +50,7 @@ class Seal:
 
     sources = (Source.CONFIGS, Source.HISTORY)
 
-    def candidates(self, source: Source, run: Run) -> Select[Any]:
+    def candidates(self, source: Source, run: Run) -> Select[*tuple[Any, ...]]:
         """Legacy rows, and rows whose field older software made or changed without looking at them."""
         if source is Source.HISTORY:
             return seal_history.candidates()
@@ -105,7 +105,7 @@ _IN_PLACES: Final = (
 each other, holds few schemas, and what it tells the API to read anew is few places and not all of them."""
 
 
-def waiting() -> Select[Any]:
+def waiting() -> Select[*tuple[Any, ...]]:
     """What a new run would have something to do with: not what the last one left alone, unless it was written since, or
     has another type by now."""
     undecided = exists().where(

@@ -10,7 +10,7 @@ from db.values import ConfigType
 from workers.tasks import Batch, Counts
 
 
-def candidates() -> Select[Any]:
+def candidates() -> Select[*tuple[Any, ...]]:
     """Entries in the clear whose key is a secret by now."""
     secret = and_(
         ConfigField.integration_id == ConfigVersion.integration_id,

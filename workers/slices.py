@@ -111,7 +111,7 @@ class Picked:
 class Picker:
     """Finds the next rows of a slice that its task concerns. Its statements are compiled once for all batches."""
 
-    def __init__(self, candidates: Select[Any]) -> None:
+    def __init__(self, candidates: Select[*tuple[Any, ...]]) -> None:
         self._candidates = candidates
         names = [column.name for column in key_columns(candidates)]
         self._pick = _PICK.format(ids=names[-1], first=_nth(names, "1"), last=_nth(names, "least(count(*), {most})"))
@@ -126,7 +126,7 @@ class Picker:
         ids: Sequence[uuid.UUID] = row["ids"] or ()
         return Picked(ids[:most], row["first"], row["last"], len(ids) > most)
 
-    def _make(self, after: bool, upper: bool) -> Select[Any]:
+    def _make(self, after: bool, upper: bool) -> Select[*tuple[Any, ...]]:
         rows = select_range(self._candidates, after=after, upper=upper)
         return rows.limit(bindparam("limit", type_=Integer))
 

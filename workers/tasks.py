@@ -93,7 +93,7 @@ class Task(Protocol):
         """The tables that it goes through, in this order."""
         ...
 
-    def candidates(self, source: Source, run: Run) -> Select[Any]:
+    def candidates(self, source: Source, run: Run) -> Select[*tuple[Any, ...]]:
         """The keys of the rows that it concerns. Run for every batch: what is done is left out."""
         ...
 

@@ -44,7 +44,7 @@ class Verify:
     def __init__(self) -> None:
         self._witnesses: dict[uuid.UUID, Witness] = {}
 
-    def candidates(self, source: Source, run: Run) -> Select[Any]:
+    def candidates(self, source: Source, run: Run) -> Select[*tuple[Any, ...]]:
         """Every row."""
         return select(source.model.id)
 
