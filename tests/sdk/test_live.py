@@ -13,6 +13,7 @@ from strongroom.api import CreateTokenInput, DeleteMappingInput
 from strongroom.cache import SETTLING
 from tests.sdk.clients import Awaited, Client
 from tests.sdk.network import Network
+from tests.timing import allowed
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def port_of(client: Client, place: Any) -> Any:
     return client.resolve("halo-psa", place.organization)["port"]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> float:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> float:
     """How long a condition took to hold."""
     started = time.monotonic()
     while not condition():
@@ -73,7 +74,7 @@ def test_fresh_within_a_second(connect: Callable[..., Client], network: Network,
     assert not first.stale
     for number in range(9001, 9004):
         place.write(port=number)
-        assert wait_for(lambda number=number: port_of(client, place) == number) < 1
+        assert wait_for(lambda number=number: port_of(client, place) == number) < allowed(1)
 
 
 def test_what_changes_what_is_resolved(connect: Callable[..., Client], place: Any, admin: Strongroom) -> None:
@@ -146,7 +147,7 @@ def test_the_feed_is_cut(connect: Callable[..., Client], network: Network, place
     # A change may come twice: the connection that brought it may be cut before the cursor is there.
     wait_for(lambda: {change.version or 0 for change in heard} == set(range(11)))
     assert [change.reset for change in heard].count(True) == 1
-    assert wait_for(lambda: port_of(client, place) == 9010) < 1
+    assert wait_for(lambda: port_of(client, place) == 9010) < allowed(1)
 
 
 def test_without_a_feed(connect: Callable[..., Client], network: Network, place: Any) -> None:
@@ -158,7 +159,7 @@ def test_without_a_feed(connect: Callable[..., Client], network: Network, place:
     time.sleep(0.05)
     place.write(port=9001)
     took = wait_for(lambda: port_of(client, place) == 9001)
-    assert took < 1
+    assert took < allowed(1)
     asked = network.requests
     for _ in range(100):
         port_of(client, place)
@@ -177,7 +178,7 @@ def test_a_feed_that_falls_silent(
     settle(client, place)
     network.frozen = True
     place.write(port=9001)
-    assert wait_for(lambda: port_of(client, place) == 9001) < 1
+    assert wait_for(lambda: port_of(client, place) == 9001) < allowed(1)
     network.frozen = False
     wait_for(lambda: client.feed_age is not None and client.feed_age < 0.3)
 
@@ -193,19 +194,19 @@ def test_the_service_is_down(connect: Callable[..., Client], service: Any, place
     wait_for(lambda: client.resolve("halo-psa", place.organization).stale)
     stale = client.resolve("halo-psa", place.organization)
     assert stale["port"] == 9001
-    assert 0.2 < stale.age < 2
+    assert 0.2 < stale.age < allowed(2)
     started = time.monotonic()
     for _ in range(50):
         assert client.resolve("halo-psa", place.organization).stale
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < allowed(0.5)
     with pytest.raises(Unavailable):
         wait_for(lambda: not client.resolve("halo-psa", place.organization))
     with pytest.raises(Unavailable):
         client.resolve("other", place.organization)
     service.start()
-    wait_for(lambda: is_current(client, place), 10)
+    wait_for(lambda: is_current(client, place))
     place.write(port=9002)
-    assert wait_for(lambda: port_of(client, place) == 9002) < 1
+    assert wait_for(lambda: port_of(client, place) == 9002) < allowed(1)
 
 
 def is_current(client: Client, place: Any) -> bool:
@@ -242,7 +243,7 @@ def test_clocks_apart(connect: Callable[..., Client], place: Any, monkeypatch: p
     jumps = iter(range(10**9))
     monkeypatch.setattr(time, "time", lambda: now + (-1) ** next(jumps) * 10**8)
     place.write(port=9001)
-    assert wait_for(lambda: port_of(client, place) == 9001) < 1
+    assert wait_for(lambda: port_of(client, place) == 9001) < allowed(1)
     assert not client.resolve("halo-psa", place.organization).stale
 
 
@@ -254,6 +255,6 @@ def test_closing(connect: Callable[..., Client], place: Any) -> None:
     settle(client, place)
     started = time.monotonic()
     client.close() if isinstance(client, Strongroom) else client._run(client._client.close())  # type: ignore[attr-defined]
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < allowed(0.9)
     left = {thread.name for thread in set(threading.enumerate()) - before}
     assert not {name for name in left if name.startswith("strongroom")}
