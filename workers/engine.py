@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -16,17 +15,16 @@ from db.sessions import Database
 from db.vault import Vault
 from workers.failures import is_passing, name_of
 from workers.finishing import fail, settle
+from workers.lanes import Lanes
 from workers.load import BOUNDS, Bounds, Measure
 from workers.load import measure as measure_load
-from workers.pacing import Pace
 from workers.planning import Planned, plan
 from workers.rewrap import Rewrap
 from workers.rotate import Rotate
 from workers.seal import Seal
-from workers.slices import WORKABLE, Lost, claim, release
-from workers.steps import EveryRowRaises, Steps
+from workers.slices import WORKABLE
+from workers.steps import EveryRowRaises
 from workers.tasks import Run, Task
-from workers.throttle import Throttle
 from workers.verify import Verify
 
 TASKS: Final[Mapping[BackfillKind, Task]] = {
@@ -38,9 +36,6 @@ TASKS: Final[Mapping[BackfillKind, Task]] = {
 
 SHIFT: Final = 20.0
 """Seconds after which a job ends and enqueues the rest."""
-
-_LANES_AT_ONCE: Final = max(2, os.cpu_count() or 2)
-"""Lanes of one run in all workers before a job does without its second: beyond the processors, lanes only wait."""
 
 _PLANNED_WITHIN: Final = 2.0
 """Seconds that a job waits for another to plan its run."""
@@ -96,7 +91,8 @@ class Engine:
         planned = Planned.WHOLLY if run.planned else await self._plan(task, run, end)
         if planned is not Planned.WHOLLY:
             return planned is Planned.PARTLY
-        if await self._work_in_lanes(run, task, end):
+        lanes = Lanes(self._database, self._vault, task, run, end, self._measure, self._bounds)
+        if await lanes.work():
             return True
         await settle(self._database, self._vault, task, run)
         return False
@@ -109,32 +105,6 @@ class Engine:
                 break
             await asyncio.sleep(0.1)
         return planned
-
-    async def _work_in_lanes(self, run: Run, task: Task, end: float) -> bool:
-        """Work on two slices at a time: while one waits for PostgreSQL, the other seals. True when the shift is over
-        before no slice is free. What one lane raises is raised when the other one has ended, too."""
-        lanes = (self._work_on_slices(run, task, end, most) for most in (None, _LANES_AT_ONCE))
-        outcomes = await asyncio.gather(*lanes, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return any(outcomes)
-
-    async def _work_on_slices(self, run: Run, task: Task, end: float, most: int | None) -> bool:
-        """Work on slices until none is free; True when the shift is over before."""
-        owner, pace, throttle = uuid.uuid4(), Pace(run), Throttle(self._database, self._measure, self._bounds)
-        try:
-            while (held := await claim(self._database, run, owner, most)) is not None:
-                steps = Steps(self._database, self._vault, task, held, pace=pace, throttle=throttle)
-                if not await _take_all(steps, end):
-                    return True
-            return False
-        except Lost:
-            return False
-        finally:
-            # Also when the worker is told to stop. Where this fails, the claim grows stale.
-            with suppress(Exception):
-                await release(self._database, owner, run.id)
 
     async def _begin(self, run_id: uuid.UUID) -> Run | None:
         await self._database.write(lambda session: session.execute(_BEGIN, {"run": run_id}))
@@ -154,16 +124,6 @@ class Engine:
         _logger.error("run %s has failed: %s", run_id, reason)
         with suppress(Exception):
             await fail(self._database, self._vault, run_id, reason)
-
-
-async def _take_all(steps: Steps, end: float) -> bool:
-    """Work on a slice to its end; False when the shift is over before."""
-    while not await steps.take():
-        if time.monotonic() > end:
-            return False
-        # Give other jobs of this process, and the arq worker itself, a turn.
-        await asyncio.sleep(0)
-    return True
 
 
 _BEGIN = text("""
