@@ -17,6 +17,8 @@ NPM_CI: Final = [
     NODE,
     str(_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"),
     *("ci", "--ignore-scripts", "--no-audit", "--no-fund"),
+    # A connection that stalls is given up and made anew; npm would wait for it for five minutes.
+    *("--fetch-timeout=30000", "--fetch-retries=5", "--fetch-retry-mintimeout=1000"),
 ]
 """The command that installs what a package-lock.json names."""
 

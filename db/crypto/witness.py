@@ -38,7 +38,7 @@ class Witness:
         missing = [id for id in key_ids if id not in self._ciphers]
         if not missing:
             return
-        self._ciphers |= dict.fromkeys(missing)
+        found = dict[uuid.UUID, AESGCM | None].fromkeys(missing)
         for row in await session.rows(_KEYS.where(among(StoredKey.id, missing))):
             try:
                 secret = self._root_keys.unwrap(
@@ -46,7 +46,9 @@ class Witness:
                 )
             except SealError:
                 continue
-            self._ciphers[row.id] = AESGCM(secret)
+            found[row.id] = AESGCM(secret)
+        # Not before all are there: others look meanwhile, and a key that is not there yet would be one that is gone.
+        self._ciphers |= {id: cipher for id, cipher in found.items() if self._ciphers.get(id) is None}
 
     def opens(
         self,

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import text
 
-from db.change_log import Batch
 from db.positions import Position
 from db.sessions import Database
-from gql.change_stream import ChangeStream
+from gql.change_stream import ChangeStream, News
 from gql.schema import schema
 
 Tables = Callable[[], Awaitable[dict[str, list[str]]]]
@@ -185,8 +184,8 @@ def remembers() -> bool:
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the feed of changes, which has no end, the first event is the answer."""
 
-    async def watch(stream: ChangeStream, after: Position | None) -> AsyncGenerator[Batch]:
-        yield await stream._read(after)
+    async def watch(stream: ChangeStream, after: Position | None) -> AsyncGenerator[News]:
+        yield News.of(await stream._read(after), after)
 
     monkeypatch.setattr(ChangeStream, "watch", watch)
 

@@ -1,15 +1,18 @@
 """The second opener: it opens what the description says, byte by byte, and nothing else."""
 
+import asyncio
 import json
 import uuid
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from db.crypto.keyring import RootKeyring
 from db.crypto.sealing import DataKey, Place, Purpose
 from db.crypto.witness import AESGCM, CONFIG, HISTORY, Witness
+from db.sessions import ReadSession
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "vectors.json").read_text())["sealed"]
 PURPOSES = {"config": CONFIG, "history": HISTORY}
@@ -100,3 +103,27 @@ async def test_it_unwraps_what_the_database_holds(transact, database, vault, roo
             assert key.id in await vault.data_keys.find(session, [key.id])
         assert witness.opens(CONFIG, place, key.id, sealed) is opens
         await sql.execute("UPDATE data_keys SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)")
+
+
+async def test_two_look_at_once() -> None:
+    """A key that one caller is still reading is not taken for one that is gone by another."""
+    keyring, key_id = RootKeyring.generate(), uuid.uuid4()
+    root_key_id, wrapped = keyring.wrap(SECRET, data_key_id=key_id, organization_id=None)
+    answered = asyncio.Event()
+
+    class Session:
+        async def rows(self, _statement: Any) -> list[Any]:
+            await answered.wait()
+            return [SimpleNamespace(root_key_id=root_key_id, wrapped=wrapped, id=key_id, organization_id=None)]
+
+    witness, session = Witness(keyring), cast("ReadSession", Session())
+    sealed = DataKey(key_id, SECRET).seal(Place(Purpose.CONFIG, *PLACE), "value")
+
+    async def look() -> bool:
+        await witness.fetch(session, [key_id])
+        return witness.opens(CONFIG, PLACE, key_id, sealed)
+
+    first, second = asyncio.create_task(look()), asyncio.create_task(look())
+    await asyncio.sleep(0)
+    answered.set()
+    assert await asyncio.gather(first, second) == [True, True]

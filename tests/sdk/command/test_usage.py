@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from strongroom.command import resolving
 from strongroom.command.app import call
 from strongroom.command.failures import Failure
 from strongroom.command.formats import name_variables
 from strongroom.command.importing import read_types
 from strongroom.command.profiles import Profile, find_file, write_profiles
-from strongroom.command.resolving import restore_signals
 from tests.databases import run_sql
 
 SOURCE = Path(__file__).resolve().parents[3] / "sdk" / "src"
@@ -68,7 +68,15 @@ def test_signals_are_a_commands_own(tmp_path: Path) -> None:
     ignored = int(done.stdout.split()[1], 16)
     assert ignored & 1 << signal.SIGPIPE - 1 == 0
     assert ignored & 1 << signal.SIGXFSZ - 1 == 0
-    assert restore_signals.__doc__
+
+
+def test_signals_are_as_before_where_there_is_no_command() -> None:
+    """A process whose command could not be run does not die of the next pipe that is closed."""
+    before = signal.getsignal(signal.SIGPIPE)
+    assert before is signal.SIG_IGN
+    with pytest.raises(Failure):
+        resolving._replace(["no-such-command"], {"PATH": ""})
+    assert signal.getsignal(signal.SIGPIPE) is before
 
 
 def test_a_type_that_is_none_is_not_repeated() -> None:

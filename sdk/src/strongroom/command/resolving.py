@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Optional
 
 import typer
@@ -103,9 +105,9 @@ def _variables(configs: list[ResolvedConfig], prefix: str) -> dict[str, str]:
 
 
 def _replace(command: list[str], environ: dict[str, str]) -> None:
-    restore_signals()
     try:
-        os.execvpe(command[0], command, environ)  # noqa: S606 - this is what it is for
+        with default_signals():
+            os.execvpe(command[0], command, environ)  # noqa: S606 - this is what it is for
     except FileNotFoundError:
         code, why = NO_COMMAND, "there is no such command"
     except OSError as error:
@@ -113,11 +115,19 @@ def _replace(command: list[str], environ: dict[str, str]) -> None:
     raise Failure(f"{clean(command[0])}: {why}", code=code)
 
 
-def restore_signals() -> None:
-    """Take back what Python did at its start: a command that writes into a closed pipe is to end of it, quietly."""
-    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+@contextmanager
+def default_signals() -> Iterator[None]:
+    """Take back what Python did at its start: a command that writes into a closed pipe is to end of it, quietly.
+
+    Where the command does not take this process's place after all, that goes on as before.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ") if hasattr(signal, name)]
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _name(named: str | None, integration: str | None) -> str:
