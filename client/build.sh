@@ -39,7 +39,7 @@ if ! grep -sqxF "$packages all" node_modules/.strongroom; then
   if [ "$MODE" = check ] || ! grep -sqxF "$packages run" node_modules/.strongroom; then
     echo "strongroom: installing the console's packages"
     if [ "$MODE" = check ]; then omit=; scope=all; else omit=--omit=dev; scope=run; fi
-    $npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1 --loglevel=error $omit >.log 2>&1 || give_up "npm ci failed (client/.log)"
+    $npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=3 --fetch-timeout=60000 --loglevel=error $omit >.log 2>&1 || give_up "npm ci failed (client/.log)"
     echo "$packages $scope" >node_modules/.strongroom
   fi
 fi
