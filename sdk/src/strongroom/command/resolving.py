@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated, Optional
 
@@ -116,7 +116,7 @@ def _replace(command: list[str], environ: dict[str, str]) -> None:
 
 
 @contextmanager
-def default_signals() -> Iterator[None]:
+def default_signals() -> Generator[None, None, None]:
     """Take back what Python did at its start: a command that writes into a closed pipe is to end of it, quietly.
 
     Where the command does not take this process's place after all, that goes on as before.
