@@ -74,11 +74,12 @@ soak:
 sdk-api:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m sdk.generator
 
-# The locks name no index: whoever installs uses their own. uv is only needed here, so it is not locked.
+# The locks name no index: whoever installs uses their own. Extras stay in the pins: without them an older pip takes
+# the newest release for `x[extra]`, finds it unlocked, and stops. uv is only needed here, so it is not locked.
 lock:
 	@rm -rf .lock && $(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet uv
 	@for name in requirements requirements-dev client/requirements; do \
-	  .lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-config \
-	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	  .lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-config --no-strip-extras \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	    $$name.in -o $$name.txt || exit 1; done
 	@rm -rf .lock

@@ -1,10 +1,13 @@
 """What is served and run is this checkout's, and needs no other host."""
 
 import importlib
-from importlib.metadata import packages_distributions
+import re
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +29,21 @@ def test_locks_name_no_index():
         assert "--hash=sha256:" in text
         assert "--index-url" not in text
         assert "--find-links" not in text
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_locks_pin_extras(name: str):
+    """What is needed with an extra is locked with it: pip takes any newer release for `x[extra]` beside `x==1`."""
+    pins = [Requirement(pin) for pin in re.findall(r"^[a-z][^\\\n]*", (ROOT / name).read_text(), re.MULTILINE)]
+    pins = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    locked = {canonicalize_name(pin.name): pin.extras for pin in pins}
+    asked: dict[NormalizedName, set[str]] = {}
+    for pin in pins:
+        for needed in map(Requirement, requires(pin.name) or ()):
+            if any(needed.marker is None or needed.marker.evaluate({"extra": extra}) for extra in pin.extras | {""}):
+                asked.setdefault(canonicalize_name(needed.name), set()).update(needed.extras)
+    assert asked[canonicalize_name("redis")] == {"hiredis"}
+    assert {name: extras for name, extras in asked.items() if not extras <= locked[name]} == {}
 
 
 def test_graphiql_needs_no_other_host():
