@@ -99,7 +99,7 @@ def _decide_secret(row: StoredConfig, value: JSON) -> Outcome:
 
 
 def _decide_plain(row: StoredConfig, value: JSON) -> Outcome:
-    # By their text: in Python, true equals 1.
+    # An unknown key's column stays as it is, whatever its shape. By their text: in Python, true equals 1.
     text, before = dump(rewrap(row.value, value)), dump(row.value)
-    new = None if text == before else text
+    new = None if row.is_unknown or text == before else text
     return Kept(row, new, changes=new is not None or row.type is not row.config_type)
