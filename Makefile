@@ -63,6 +63,7 @@ bench:
 	@$(BIN)/python -m bench.processes
 	@$(BIN)/python -m bench.memory
 	@$(BIN)/python -m bench.start
+	@$(BIN)/python -m bench.freshness
 	@$(BIN)/python -m bench.backfill
 	@$(BIN)/python -m bench.proof
 	@PYTHONPATH=sdk/src $(BIN)/python -m bench.sdk
