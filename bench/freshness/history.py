@@ -56,5 +56,12 @@ class History:
                 (number for number, state in enumerate(self.states[:floor]) if state.answer == answer), default=-1
             )
             what = f"state {older} of {len(self.states)}, {floor} is the oldest" if older >= 0 else "no state at all"
-            told = f"{answer}\nwhere {self.states[floor].answer} was to be seen"
+            told = f"{answer}\nwhere {self.states[floor].answer} was to be seen\n{self._list_last()}"
             raise Stale(f"process {process} answered {what}:\n{told}")
+
+    def _list_last(self) -> str:
+        """The last writes: who was to do it, how long ago it was answered, and what held from then on."""
+        now = time.monotonic()
+        return "\n".join(
+            f"{state.process:3} {now - state.answered:8.3f} s {state.answer}" for state in self.states[-8:]
+        )
