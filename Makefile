@@ -67,6 +67,7 @@ bench:
 	@$(BIN)/python -m bench.backfill
 	@$(BIN)/python -m bench.proof
 	@PYTHONPATH=sdk/src $(BIN)/python -m bench.sdk
+	@$(BIN)/python -m bench.page
 
 soak:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak
