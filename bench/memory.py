@@ -24,7 +24,7 @@ from bench.rules import make_token
 from bench.stage import ROOT, BenchError, Running, complete, end, stage
 from db.access import Permission
 
-LIMIT: Final = 200 * 2**20
+LIMIT: Final = 200 * 10**6
 """Bytes that a process may hold."""
 
 _CROWD: Final = Crowd(organizations=2_000, integrations=10, samples=20_000)

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from bench.capacity import CONNECTIONS, FULL, Costs, plan
+from bench.memory import LIMIT
 from bench.page import PAGE, write_page
+from bench.records import RESULTS
 from bench.stage import ROOT
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
@@ -75,6 +77,28 @@ async def test_one_wrong_answer_ends_a_bench(serve: Callable[..., Any], fault: b
     code, told, complaint = await load(port, expected="good")
     assert (code, told) == (1, "")
     assert said in complaint
+
+
+def test_what_was_recorded_keeps_the_promises() -> None:
+    """The results that are committed hold what is promised; a run that does not is not one to commit."""
+    for found in read("resolve")["ratios"].values():
+        assert found["strongroom"] >= 1.2
+    lists, scale, memory = read("lists"), read("scale"), read("memory")
+    assert lists["cpu_ratio"] <= 6
+    assert lists["pages"]["page 1000"]["buffers"] <= lists["pages"]["page 1"]["buffers"]
+    assert max(read("writes")["ratios"].values()) <= 10
+    assert scale["settings"]["large"] == 10_000_000
+    assert max(scale["ratios"].values()) <= 1.3
+    assert memory["settings"]["minutes"] >= 10
+    assert memory["most"] * 2**20 < LIMIT
+    assert memory["growth"] < 0.03
+    assert min(read("processes")[name]["ratio"] for name in ("resolve", "list")) >= 1.7
+    assert read("start")["seconds"] < 3
+    assert read("freshness")["spread"]["p99_ms"] < 50
+
+
+def read(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text())
 
 
 def test_the_page_tells_what_was_recorded() -> None:
