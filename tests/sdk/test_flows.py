@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from strongroom import Internal, LimitExceeded, SettingsError, StrongroomError, Unavailable
+from strongroom.cache import Cache
 from strongroom.changes import Change
 from strongroom.feed import Feed, Hear, Listen, NextLine
 from strongroom.flows import Flows, Lost, Pause, Reply, Send, is_query
 from strongroom.settings import find_token, find_url
+from tests.sdk.servers import GOOD as GOOD_ANSWER
+from tests.sdk.servers import ORGANIZATION
 
 QUERY = "query Q { organizations { totalCount } }"
 MUTATION = "mutation M { deleteConfig(input: {id: 1}) { id } }"
@@ -34,7 +37,9 @@ def run(flow: Generator[Any, Any, Any], *answers: Any) -> tuple[Any, list[Any]]:
         return error, steps
 
 
-@pytest.mark.parametrize("lost", [Lost("ConnectError"), AWAY, Reply(503, b"upstream"), Reply(502, b"[]")])
+@pytest.mark.parametrize(
+    "lost", [Lost("ConnectError"), AWAY, Reply(503, b"upstream"), Reply(502, b"[]"), Reply(408, b""), Reply(522, b"<")]
+)
 def test_a_query_is_tried_again(lost: Any) -> None:
     """A query that was not answered is sent again after growing pauses with jitter, as often as it may be."""
     flows = Flows(2, chance=lambda: 0.5)
@@ -146,6 +151,33 @@ def test_tokens_that_are_none(given: str | None, monkeypatch: pytest.MonkeyPatch
     assert find_token(None) == "from-the-environment"
 
 
+RESOLVED = Reply(200, GOOD_ANSWER)
+SLOW_DOWN = Reply(200, b'{"errors": [{"message": "x", "extensions": {"code": "LIMIT_EXCEEDED", "retryAfter": 7}}]}')
+BROKEN = Reply(200, b'{"errors": [{"message": "x", "extensions": {"code": "INTERNAL", "reference": "abc"}}]}')
+
+
+@pytest.mark.parametrize("answer", [Lost("ConnectError"), AWAY, SLOW_DOWN, BROKEN, Reply(500, b"<p>"), Reply(200, b"")])
+def test_what_says_nothing_of_a_config_leaves_the_last_known_good(answer: Any) -> None:
+    """A service that is down, overloaded, broken or not there at all is bridged by what was known, which says so."""
+    flows = Flows(0, Cache(max_age=0.0))
+    error, _ = run(flows.resolve("halo", ORGANIZATION), answer)
+    assert isinstance(error, (Internal, LimitExceeded, Unavailable))
+    for again in (RESOLVED, answer, RESOLVED, answer, answer):
+        found, _ = run(flows.resolve("halo", ORGANIZATION), again)
+        assert found["port"] == 443
+    assert found.stale
+
+
+@pytest.mark.parametrize("code", ["NOT_FOUND", "FORBIDDEN", "UNAUTHENTICATED", "UNDECRYPTABLE", "BAD_USER_INPUT"])
+def test_what_the_service_says_of_a_config_counts(code: str) -> None:
+    """A refusal is raised, and what was known is forgotten: it is not handed out when the service is gone either."""
+    flows = Flows(0, Cache(max_age=0.0))
+    refusal = Reply(200, json.dumps({"errors": [{"message": "x", "extensions": {"code": code}}]}).encode())
+    assert run(flows.resolve("halo", ORGANIZATION), RESOLVED)[0]["port"] == 443
+    assert run(flows.resolve("halo", ORGANIZATION), refusal)[0].code == code
+    assert isinstance(run(flows.resolve("halo", ORGANIZATION), Lost("ConnectError"))[0], Unavailable)
+
+
 def event(cursor: str, *changes: dict[str, Any], reset: bool = False, more: bool = False) -> list[str]:
     told = {"cursor": cursor, "reset": reset, "more": more, "changes": changes}
     return ["event: next", f"data: {json.dumps({'data': {'configChanged': told}})}", ""]
@@ -164,7 +196,7 @@ def listen(feed: Feed, *streams: list[str] | None) -> list[Any]:
     while True:
         step = flow.send(answer)
         if isinstance(step, NextLine):
-            answer = lines.pop(0) if lines else None
+            answer = lines.pop(0).encode() if lines else None
             continue
         steps.append(step)
         answer = None
@@ -202,6 +234,10 @@ def test_a_feed_that_is_told_of_a_reset() -> None:
     [
         ["event: next", 'data: {"errors": [{"message": "x"}]}', "", "event: complete", "data:", ""],
         ["event: next", 'data: {"data": null}', ""],
+        ["event: next", 'data: {"data": []}', ""],
+        ["event: next", 'data: {"data": {"configChanged": 5}}', ""],
+        ["event: next", 'data: {"data": {"configChanged": {"cursor": "c2"}}}', ""],
+        event("c2", {"integrationId": "i"}),
     ],
 )
 def test_a_feed_whose_cursor_is_refused(refusal: list[str]) -> None:

@@ -49,6 +49,7 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
         self._cache = self._parts.cache
         self._http = make_http(httpx.AsyncClient, self._options)
         self._listener: AsyncListener | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def resolve(self, integration: str, organization_id: Id) -> ResolvedConfig:
         """As `Strongroom.resolve`."""
@@ -84,7 +85,10 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
     def on_change(self, callback: AsyncCallback) -> Unsubscribe:
         """As `Strongroom.on_change`, in the running event loop; the callback may be a coroutine function."""
         unsubscribe = self._register(callback)
+        listener = self._listener
         self._listen()
+        if listener is not None:
+            listener.greet(callback)
         return unsubscribe
 
     async def close(self) -> None:
@@ -92,7 +96,12 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
         if self._listener is not None:
             await self._listener.stop()
             self._listener = None
-        await self._http.aclose()
+        try:
+            await self._http.aclose()
+        except RuntimeError:
+            # Connections end with their event loop.
+            if self._loop is None or not self._loop.is_closed():
+                raise
 
     async def __aenter__(self) -> AsyncStrongroom:  # noqa: PYI034 - typing has Self from 3.11 on
         return self
@@ -152,6 +161,10 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
     def _connect(self) -> httpx.AsyncClient:
         if self._http.is_closed:
             raise SettingsError("the client has been closed")
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise SettingsError("the client belongs to the event loop that it was first used in: make one in each")
         return self._http
 
     async def _send(self, step: Send) -> Reply | Lost:

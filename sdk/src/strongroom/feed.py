@@ -36,7 +36,7 @@ class Listen:
 
 @dataclass(frozen=True)
 class NextLine:
-    """Read a line of the open stream; comes back as the line, or as None when the stream is cut or at its end."""
+    """Read a line of the open stream; comes back as its bytes, or as None when the stream is cut or at its end."""
 
 
 @dataclass(frozen=True)
@@ -77,42 +77,45 @@ class Feed:
             answer = yield from read_event()
             if answer is None:
                 return heard
-            data: dict[str, Any] = answer.get("data") or {}
-            told = data.get("configChanged")
-            if told is None:
+            hear = self._hear(answer)
+            if hear is None:
                 # The cursor may be what was refused; a feed that begins anew loses nothing, since it is a reset.
                 self._cursor = None
                 return False
-            yield self._hear(told)
+            yield hear
             heard = True
 
-    def _hear(self, told: Mapping[str, Any]) -> Hear:
-        changes = tuple(map(read_change, told["changes"]))
-        if self._cursor is None or told["reset"]:
-            changes = (Change(reset=True), *changes)
-        self._cursor = told["cursor"]
-        return Hear(changes, not told["more"])
+    def _hear(self, answer: Mapping[str, Any]) -> Hear | None:
+        """What an answer tells; None where it is a refusal, or of another form than the service's."""
+        try:
+            told = answer["data"]["configChanged"]
+            changes, cursor, more = tuple(map(read_change, told["changes"])), str(told["cursor"]), bool(told["more"])
+            reset = self._cursor is None or told["reset"]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+        self._cursor = cursor
+        return Hear((Change(reset=True), *changes) if reset else changes, not more)
 
 
 def read_event() -> Generator[FeedStep, Any, dict[str, Any] | None]:
     """The next answer that a stream of server-sent events brings; None at its end, or at what is no answer."""
-    kind, data = "", ""
+    kind, data = b"", b""
     while True:
-        line: str | None = yield NextLine()
+        line: bytes | None = yield NextLine()
         if line is None:
             return None
-        name, _, value = line.partition(":")
-        if name == "event":
+        name, _, value = line.partition(b":")
+        if name == b"event":
             kind = value.strip()
-        elif name == "data":
+        elif name == b"data":
             data = value.strip()
         elif not line and kind:
-            return _read_answer(data) if kind == "next" else None
+            return _read_answer(data) if kind == b"next" else None
 
 
-def _read_answer(data: str) -> dict[str, Any] | None:
+def _read_answer(data: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(data)
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
     return cast("dict[str, Any]", answer) if isinstance(answer, dict) else None

@@ -12,8 +12,10 @@ from typing import Any
 import httpx
 
 from strongroom.changes import Change
+from strongroom.errors import Internal
 from strongroom.feed import Hear, Listen, NextLine
-from strongroom.wiring import Options, Parts, Waiting, is_stream
+from strongroom.subscribing import Lines, is_stream
+from strongroom.wiring import Options, Parts, Waiting
 
 logger = logging.getLogger("strongroom")
 
@@ -30,7 +32,7 @@ class Listener:
         self._callbacks = callbacks
         self._stopping = threading.Event()
         self._stream = Stream()
-        self._waiting = Waiting()
+        self._waiting = Waiting(callbacks)
         self._came = threading.Condition()
         self._threads = [
             threading.Thread(target=work, name=f"strongroom-{name}", daemon=True)
@@ -48,6 +50,12 @@ class Listener:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(1.0)
+
+    def greet(self, callback: Callable[[Change], None]) -> None:
+        """Tell one that has come later that anything may have changed before."""
+        with self._came:
+            self._waiting.add((Change(reset=True),), callback)
+            self._came.notify()
 
     def _listen(self) -> None:
         flow = self._parts.feed.run()
@@ -86,15 +94,16 @@ class Listener:
                 if not self._waiting:
                     self._came.wait()
                     continue
-                change = self._waiting.take()
-            for callback in list(self._callbacks):
+                change, callbacks = self._waiting.take()
+            for callback in callbacks:
                 _call(callback, change)
 
 
 def _call(callback: Callable[[Change], None], change: Change) -> None:
     try:
         callback(change)
-    except Exception as error:  # noqa: BLE001 - its text may hold what the callback has just resolved
+    except BaseException as error:  # noqa: BLE001 - its text may hold what the callback has just resolved
+        # A callback that means to end the process, which no thread but the first can, does not end this thread alone.
         logger.error("a callback of on_change failed: %s", type(error).__name__)  # noqa: TRY400
 
 
@@ -103,7 +112,8 @@ class Stream:
 
     def __init__(self) -> None:
         self._response: httpx.Response | None = None
-        self._lines: Iterator[str] = iter(())
+        self._parts: Iterator[bytes] = iter(())
+        self._lines = Lines()
 
     def open(self, http: httpx.Client, options: Options, body: bytes) -> bool:
         """Open it; whether there is one."""
@@ -112,15 +122,20 @@ class Stream:
             response = http.send(request, stream=True)
         except (httpx.HTTPError, RuntimeError):  # RuntimeError: the client has been closed
             return False
-        self._response, self._lines = response, response.iter_lines()
-        return is_stream(response)
+        self._response, self._parts, self._lines = response, response.iter_raw(), Lines()
+        return is_stream(response.status_code, response.headers)
 
-    def read(self) -> str | None:
+    def read(self) -> bytes | None:
         """The next line; None when it is cut, or at its end."""
         try:
-            return next(self._lines, None)
-        except (httpx.HTTPError, httpx.StreamError, OSError):
+            while (line := self._lines.pop()) is None:
+                part = next(self._parts, None)
+                if part is None:
+                    return None
+                self._lines.take(part)
+        except (httpx.HTTPError, httpx.StreamError, OSError, Internal):
             return None
+        return line
 
     def cut(self) -> None:
         """Have whoever reads it find it at its end; from any thread."""

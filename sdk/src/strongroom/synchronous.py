@@ -119,7 +119,10 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
         The first call is a reset: what happened before is not known.
         """
         unsubscribe = self._register(callback)
+        listener = self._listener
         self._listen()
+        if listener is not None:
+            listener.greet(callback)
         return unsubscribe
 
     def close(self) -> None:
