@@ -5,6 +5,7 @@ Texts come from the service, and so from whoever wrote them there: no character 
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,16 @@ MASK = "[SECRET]"
 def clean(text: str) -> str:
     """A text in which control characters and characters that change the direction of writing are spelled out."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def prepare_streams() -> None:
+    """Into a pipe or a file a value goes as it is, which is UTF-8 whatever the locale says; a terminal that cannot show
+    a character is shown its number."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8", errors="strict")
 
 
 def note(text: str) -> None:
