@@ -81,6 +81,24 @@ def test_who_comes_later_is_told_of_a_reset_too(serve: Serve, dial: Callable[...
     assert first == [Change(reset=True)]
 
 
+def test_a_feed_that_is_refused_is_told_of(
+    serve: Serve, dial: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who waits for changes that are not to come finds in the log why, once: the token may not, or does not hold."""
+    told = b'event: next\ndata: {"errors": [{"message": "needs config:resolve"}]}\n\nevent: complete\ndata:\n\n'
+    for answer, why in (
+        (HEAD + chunk(told) + b"0\r\n\r\n", "needs config:resolve"),
+        (reply(b"", "401 No"), "status 401"),
+    ):
+        server = serve(answer)
+        caplog.clear()
+        dial(server.url).on_change(lambda _: None)
+        wait_until(lambda server=server: len(server.seen) > 2)
+        told_of = [record.getMessage() for record in caplog.records if "not to be had" in record.getMessage()]
+        assert len(told_of) == 1
+        assert why in told_of[0]
+
+
 def test_a_callback_that_ends_the_process(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """On its thread it can do no such thing: the other callbacks are called as before."""
     heard: list[Change] = []
@@ -157,6 +175,12 @@ def test_another_event_loop(serve: Serve) -> None:
     assert asyncio.run(client.resolve("halo", ORGANIZATION))["port"] == 443
     with pytest.raises(SettingsError, match="event loop"):
         asyncio.run(client.resolve("other", ORGANIZATION))
+
+    async def listen() -> None:
+        client.on_change(lambda _: None)
+
+    with pytest.raises(SettingsError, match="event loop"):
+        asyncio.run(listen())
     asyncio.run(client.close())
     del client
     gc.collect()

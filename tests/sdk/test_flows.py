@@ -9,7 +9,7 @@ import pytest
 from strongroom import Internal, LimitExceeded, SettingsError, StrongroomError, Unavailable
 from strongroom.cache import Cache
 from strongroom.changes import Change
-from strongroom.feed import Feed, Hear, Listen, NextLine
+from strongroom.feed import Feed, Hear, Listen, NextLine, Trouble
 from strongroom.flows import Flows, Lost, Pause, Reply, Send, is_query
 from strongroom.settings import find_token, find_url
 from tests.sdk.servers import GOOD as GOOD_ANSWER
@@ -204,7 +204,7 @@ def listen(feed: Feed, *streams: list[str] | None) -> list[Any]:
             if not waiting:
                 return steps
             found = waiting.pop(0)
-            answer, lines = found is not None, list(found or [])
+            answer, lines = "gone" if found is None else "", list(found or [])
 
 
 def test_a_feed_begins_with_a_reset_and_goes_on_with_its_cursor() -> None:
@@ -256,6 +256,17 @@ def test_a_feed_that_ends_or_is_no_feed(noise: list[str]) -> None:
     steps = listen(Feed(), event("c1"), noise, event("c2"))
     asked = [json.loads(step.body)["variables"]["after"] for step in steps if isinstance(step, Listen)]
     assert asked == [None, "c1", "c1", "c2"]
+
+
+def test_a_feed_that_is_not_to_be_had_says_so_once() -> None:
+    """Why, when it is first missed, and again after it was heard; a cut that is mended at once is not told."""
+    refusal = ["event: next", 'data: {"errors": [{"message": "no, not you"}]}', ""]
+    steps = listen(Feed(), refusal, None, event("c1"), event("c2"), None, refusal, [], event("c3"), [], event("c4"))
+    assert [step.why for step in steps if isinstance(step, Trouble)] == [
+        "no, not you",
+        "gone",
+        "the stream ends at once",
+    ]
 
 
 def test_a_feed_comes_back_soon_and_then_less_often() -> None:

@@ -40,6 +40,8 @@ def test_nothing_is_in_any_form_of_a_config(capfd: pytest.CaptureFixture[str]) -
     shown += [console.export_text(), repr(pickle.loads(pickle.dumps(error))), "".join(capfd.readouterr())]
     assert not [text for text in shown if SECRET in text]
     assert "[SECRET]" in shown[0]
+    odd = ResolvedConfig({**ANSWER, "organization": {"id": "o", "name": "Northwind>\nERROR forged\x1b[2J"}})
+    assert repr(odd).isprintable()
     for attempt in (pickle.dumps, json.dumps, vars):
         with pytest.raises(TypeError):
             attempt(config)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import httpx
 
+from strongroom.answers import describe_failure
 from strongroom.changes import Change
 from strongroom.errors import Internal
-from strongroom.feed import Hear, Listen, NextLine
+from strongroom.feed import Hear, Listen, NextLine, Trouble
 from strongroom.subscribing import Lines, is_stream
 from strongroom.wiring import Options, Parts, Waiting
 
@@ -28,7 +29,7 @@ class AsyncListener:
         http: httpx.AsyncClient,
         options: Options,
         parts: Parts,
-        callbacks: Sequence[Callable[[Change], Awaitable[None] | None]],
+        callbacks: list[Callable[[Change], Awaitable[None] | None]],
     ) -> None:
         self._http = http
         self._options = options
@@ -37,6 +38,7 @@ class AsyncListener:
         self._stream = AsyncStream()
         self._waiting = Waiting(callbacks)
         self._came = asyncio.Event()
+        self._begun = False
         self._stopper: asyncio.Task[Any] | None = None
         self._tasks = [asyncio.ensure_future(self._listen()), asyncio.ensure_future(self._call_back())]
 
@@ -50,10 +52,12 @@ class AsyncListener:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._stream.close()
 
-    def greet(self, callback: Callable[[Change], Awaitable[None] | None]) -> None:
-        """Tell one that has come later that anything may have changed before."""
-        self._waiting.add((Change(reset=True),), callback)
-        self._came.set()
+    def admit(self, callback: Callable[[Change], Awaitable[None] | None]) -> None:
+        """As of the synchronous one."""
+        self._callbacks.append(callback)
+        if self._begun:
+            self._waiting.add((Change(reset=True),), callback)
+            self._came.set()
 
     async def _listen(self) -> None:
         flow = self._parts.feed.run()
@@ -73,9 +77,13 @@ class AsyncListener:
             return await self._stream.read()
         if isinstance(step, Hear):
             self._parts.hear(step)
+            self._begun = True
             if self._callbacks:
                 self._waiting.add(step.changes)
                 self._came.set()
+            return None
+        if isinstance(step, Trouble):
+            logger.warning("the feed of changes is not to be had: %s; trying again", step.why)
             return None
         await self._stream.close()
         return await asyncio.sleep(getattr(step, "seconds", 1.0))
@@ -124,15 +132,15 @@ class AsyncStream:
         self._parts: AsyncIterator[bytes] | None = None
         self._lines = Lines()
 
-    async def open(self, http: httpx.AsyncClient, options: Options, body: bytes) -> bool:
-        """Open it; whether there is one."""
+    async def open(self, http: httpx.AsyncClient, options: Options, body: bytes) -> str:
+        """Open it; why there is none, or an empty text."""
         request = options.ask_for_stream(http, body)
         try:
             response = await http.send(request, stream=True)
-        except (httpx.HTTPError, RuntimeError):  # RuntimeError: the client has been closed
-            return False
+        except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client has been closed
+            return describe_failure(error)
         self._response, self._parts, self._lines = response, response.aiter_raw(), Lines()
-        return is_stream(response.status_code, response.headers)
+        return "" if is_stream(response.status_code, response.headers) else f"HTTP status {response.status_code}"
 
     async def read(self) -> bytes | None:
         """The next line; None when it is cut, or at its end."""

@@ -84,12 +84,8 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
 
     def on_change(self, callback: AsyncCallback) -> Unsubscribe:
         """As `Strongroom.on_change`, in the running event loop; the callback may be a coroutine function."""
-        unsubscribe = self._register(callback)
-        listener = self._listener
-        self._listen()
-        if listener is not None:
-            listener.greet(callback)
-        return unsubscribe
+        self._listen().admit(callback)
+        return self._make_unsubscribe(callback)
 
     async def close(self) -> None:
         """End the feed and close all connections."""
@@ -111,9 +107,11 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
     ) -> None:
         await self.close()
 
-    def _listen(self) -> None:
+    def _listen(self) -> AsyncListener:
+        http = self._connect()
         if self._listener is None:
-            self._listener = AsyncListener(self._connect(), self._options, self._parts, self._callbacks)
+            self._listener = AsyncListener(http, self._options, self._parts, self._callbacks)
+        return self._listener
 
     async def _run(self, flow: Generator[Step, Answer, T]) -> T:
         answer: Answer = None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from strongroom.changes import Change, read_change
+from strongroom.errors import make_error
 from strongroom.flows import Pause
 
 QUERY = (
@@ -29,7 +30,7 @@ LONGEST_PAUSE = 5.0
 
 @dataclass(frozen=True)
 class Listen:
-    """Open a stream with this body; comes back as whether there is one."""
+    """Open a stream with this body; comes back as why there is none, or as an empty text."""
 
     body: bytes
 
@@ -47,7 +48,14 @@ class Hear:
     complete: bool
 
 
-FeedStep = Listen | NextLine | Hear | Pause
+@dataclass(frozen=True)
+class Trouble:
+    """Say why the feed is not to be had; once, until it is heard again."""
+
+    why: str
+
+
+FeedStep = Listen | NextLine | Hear | Trouble | Pause
 FeedFlow = Generator[FeedStep, Any, None]
 
 
@@ -58,15 +66,20 @@ class Feed:
         """`chance` gives jitter, 0 to 1."""
         self._chance = chance
         self._cursor: str | None = None
+        self._why = ""
 
     def run(self) -> FeedFlow:
         """Listens for ever, through broken connections too."""
-        pause = FIRST_PAUSE
+        pause, told = FIRST_PAUSE, False
         while True:
             heard = False
             body = {"query": QUERY, "variables": {"after": self._cursor}}
-            if (yield Listen(json.dumps(body).encode())):
+            self._why = (yield Listen(json.dumps(body).encode())) or ""
+            if not self._why:
                 heard = yield from self._read_events()
+            if not heard and not told:
+                yield Trouble(self._why or "the stream ends at once")
+            told = not heard
             pause = FIRST_PAUSE if heard else min(pause * 2, LONGEST_PAUSE)
             yield Pause(pause * (0.5 + self._chance()))
 
@@ -81,6 +94,7 @@ class Feed:
             if hear is None:
                 # The cursor may be what was refused; a feed that begins anew loses nothing, since it is a reset.
                 self._cursor = None
+                self._why = str(make_error(_first_error(answer)))
                 return False
             yield hear
             heard = True
@@ -111,6 +125,12 @@ def read_event() -> Generator[FeedStep, Any, dict[str, Any] | None]:
             data = value.strip()
         elif not line and kind:
             return _read_answer(data) if kind == b"next" else None
+
+
+def _first_error(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    errors: Any = answer.get("errors")
+    first: Any = cast("list[Any]", errors)[0] if isinstance(errors, list) and errors else None
+    return cast("dict[str, Any]", first) if isinstance(first, dict) else {}
 
 
 def _read_answer(data: bytes) -> dict[str, Any] | None:

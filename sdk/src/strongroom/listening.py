@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import httpx
 
+from strongroom.answers import describe_failure
 from strongroom.changes import Change
 from strongroom.errors import Internal
-from strongroom.feed import Hear, Listen, NextLine
+from strongroom.feed import Hear, Listen, NextLine, Trouble
 from strongroom.subscribing import Lines, is_stream
 from strongroom.wiring import Options, Parts, Waiting
 
@@ -24,7 +25,7 @@ class Listener:
     """Listens until it is stopped."""
 
     def __init__(
-        self, http: httpx.Client, options: Options, parts: Parts, callbacks: Sequence[Callable[[Change], None]]
+        self, http: httpx.Client, options: Options, parts: Parts, callbacks: list[Callable[[Change], None]]
     ) -> None:
         self._http = http
         self._options = options
@@ -34,6 +35,7 @@ class Listener:
         self._stream = Stream()
         self._waiting = Waiting(callbacks)
         self._came = threading.Condition()
+        self._begun = False
         self._threads = [
             threading.Thread(target=work, name=f"strongroom-{name}", daemon=True)
             for name, work in (("feed", self._listen), ("changes", self._call_back))
@@ -51,11 +53,13 @@ class Listener:
             if thread is not threading.current_thread():
                 thread.join(1.0)
 
-    def greet(self, callback: Callable[[Change], None]) -> None:
-        """Tell one that has come later that anything may have changed before."""
+    def admit(self, callback: Callable[[Change], None]) -> None:
+        """Call this one too; one that comes after the feed's first word is told by itself of the reset that it was."""
         with self._came:
-            self._waiting.add((Change(reset=True),), callback)
-            self._came.notify()
+            self._callbacks.append(callback)
+            if self._begun:
+                self._waiting.add((Change(reset=True),), callback)
+                self._came.notify()
 
     def _listen(self) -> None:
         flow = self._parts.feed.run()
@@ -78,13 +82,17 @@ class Listener:
             self._parts.hear(step)
             self._tell(step.changes)
             return None
+        if isinstance(step, Trouble):
+            logger.warning("the feed of changes is not to be had: %s; trying again", step.why)
+            return None
         self._stream.close()
         self._stopping.wait(getattr(step, "seconds", 1.0))
         return None
 
     def _tell(self, changes: tuple[Change, ...]) -> None:
-        if changes and self._callbacks:
-            with self._came:
+        with self._came:
+            self._begun = True
+            if changes and self._callbacks:
                 self._waiting.add(changes)
                 self._came.notify()
 
@@ -115,15 +123,15 @@ class Stream:
         self._parts: Iterator[bytes] = iter(())
         self._lines = Lines()
 
-    def open(self, http: httpx.Client, options: Options, body: bytes) -> bool:
-        """Open it; whether there is one."""
+    def open(self, http: httpx.Client, options: Options, body: bytes) -> str:
+        """Open it; why there is none, or an empty text."""
         request = options.ask_for_stream(http, body)
         try:
             response = http.send(request, stream=True)
-        except (httpx.HTTPError, RuntimeError):  # RuntimeError: the client has been closed
-            return False
+        except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client has been closed
+            return describe_failure(error)
         self._response, self._parts, self._lines = response, response.iter_raw(), Lines()
-        return is_stream(response.status_code, response.headers)
+        return "" if is_stream(response.status_code, response.headers) else f"HTTP status {response.status_code}"
 
     def read(self) -> bytes | None:
         """The next line; None when it is cut, or at its end."""

@@ -5,7 +5,6 @@ Texts come from the service, and so from whoever wrote them there: no character 
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,11 +28,9 @@ def clean(text: str) -> str:
 def prepare_streams() -> None:
     """Into a pipe or a file a value goes as it is, which is UTF-8 whatever the locale says; a terminal that cannot show
     a character is shown its number."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        if sys.stdout.isatty():
-            sys.stdout.reconfigure(errors="backslashreplace")
-        else:
-            sys.stdout.reconfigure(encoding="utf-8", errors="strict")
+    stream: Any = sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(**({"errors": "backslashreplace"} if stream.isatty() else {"encoding": "utf-8"}))
 
 
 def note(text: str) -> None:
