@@ -176,11 +176,11 @@ def test_another_event_loop(serve: Serve) -> None:
     with pytest.raises(SettingsError, match="event loop"):
         asyncio.run(client.resolve("other", ORGANIZATION))
 
-    async def listen() -> None:
+    async def listen(client: AsyncStrongroom) -> None:
         client.on_change(lambda _: None)
 
     with pytest.raises(SettingsError, match="event loop"):
-        asyncio.run(listen())
+        asyncio.run(listen(client))
     asyncio.run(client.close())
     del client
     gc.collect()

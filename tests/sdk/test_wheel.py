@@ -129,6 +129,21 @@ def test_it_is_typed(python: Path) -> None:
     assert "'pydantic'" not in loaded
 
 
+def test_the_examples_are_typed(python: Path, tmp_path: Path) -> None:
+    """A user's pyright, as strict as it can be, finds every type that the README's examples use in the wheel, and the
+    one fault that is planted."""
+    first, asynchronous, *rest = EXAMPLE.findall((SDK / "README.md").read_text())
+    (tmp_path / "pyrightconfig.json").write_text(f'{{"typeCheckingMode": "strict", "pythonVersion": "{OLDEST}"}}')
+    (tmp_path / "first.py").write_text(first)
+    (tmp_path / "asynchronous.py").write_text(asynchronous)
+    (tmp_path / "rest.py").write_text("\n".join(["from strongroom import Strongroom", *rest]))
+    (tmp_path / "wrong.py").write_text(f"{first}\nnumber: int = config.entity_id\n")
+    checker = [sys.executable, "-m", "pyright", "--project", str(tmp_path), "--pythonpath", str(python)]
+    found = subprocess.run(checker, capture_output=True, text=True, check=False).stdout
+    assert "1 error, 0 warnings" in found, found
+    assert "wrong.py" in found
+
+
 def test_the_command_line(python: Path, service: Any, place: Any) -> None:
     """The command comes with the wheel, knows all that it needs, and says what is left out without the extra."""
     environ = {"STRONGROOM_URL": service.url, "STRONGROOM_TOKEN": service.token}
