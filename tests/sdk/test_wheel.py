@@ -125,6 +125,8 @@ def test_it_is_typed(python: Path) -> None:
     site = run(python, "-c", "import strongroom, pathlib; print(pathlib.Path(strongroom.__file__).parent)").strip()
     assert (Path(site) / "py.typed").exists()
     assert str(ROOT) not in site or ".pytest_cache" in site
+    plugin = "import importlib.metadata as m, sys; m.entry_points(group='pytest11')['strongroom'].load(); "
+    assert "'strongroom'" not in run(python, "-c", f"{plugin} print(sorted(sys.modules))")
     loaded = run(python, "-c", "import sys, strongroom; print(sorted(sys.modules))")
     assert "'pydantic'" not in loaded
 
