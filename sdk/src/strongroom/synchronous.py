@@ -76,8 +76,8 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
     def resolve(self, integration: str, organization_id: Id) -> ResolvedConfig:
         """The config of an integration, by name, for an organization.
 
-        Raises NotFound, Forbidden, Unauthenticated, Undecryptable, LimitExceeded, or Unavailable when there is no last
-        known good config either.
+        Raises NotFound, Forbidden, Unauthenticated or Undecryptable; LimitExceeded, Internal or Unavailable when there
+        is no last known good config either.
         """
         if self._cache is not None:
             found = self._cache.get((integration, organization_id))
