@@ -248,6 +248,18 @@ def test_a_feed_whose_cursor_is_refused(refusal: list[str]) -> None:
     assert [step.changes for step in steps if isinstance(step, Hear)] == [(Change(reset=True),)] * 2
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "LIMIT_EXCEEDED"])
+def test_a_feed_that_is_ended_for_a_while(code: str) -> None:
+    """A service that cannot tell now tells later all that was missed: where the feed was is not forgotten."""
+    told = json.dumps({"errors": [{"message": "the changes cannot be read", "extensions": {"code": code}}]})
+    ended = ["event: next", f"data: {told}", "", "event: complete", "data:", ""]
+    steps = listen(Feed(), [*event("c1"), *ended], ended, event("c5", PORT))
+    asked = [json.loads(step.body)["variables"]["after"] for step in steps if isinstance(step, Listen)]
+    assert asked == [None, "c1", "c1", "c5"]
+    heard = [change for step in steps if isinstance(step, Hear) for change in step.changes]
+    assert heard == [Change(reset=True), Change("i", "halo", "o", ("port",), 2)]
+
+
 @pytest.mark.parametrize(
     "noise", [["event: complete", "data:", ""], ["event: next", "data: nonsense", ""], ["", "", "data"]]
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from strongroom.changes import Change, read_change
-from strongroom.errors import make_error
+from strongroom.errors import LimitExceeded, StrongroomError, Unavailable, make_error
 from strongroom.flows import Pause
 
 QUERY = (
@@ -92,12 +92,16 @@ class Feed:
                 return heard
             hear = self._hear(answer)
             if hear is None:
-                # The cursor may be what was refused; a feed that begins anew loses nothing, since it is a reset.
-                self._cursor = None
-                self._why = str(make_error(_first_error(answer)))
-                return False
+                self._take_refusal(make_error(_first_error(answer)))
+                return heard
             yield hear
             heard = True
+
+    def _take_refusal(self, error: StrongroomError) -> None:
+        self._why = str(error)
+        if not isinstance(error, (LimitExceeded, Unavailable)):
+            # The cursor may be what was refused; a feed that begins anew loses nothing, since it is a reset.
+            self._cursor = None
 
     def _hear(self, answer: Mapping[str, Any]) -> Hear | None:
         """What an answer tells; None where it is a refusal, or of another form than the service's."""
