@@ -68,6 +68,8 @@ class Counts:
     changed: int = 0
     skipped: int = 0
     quarantined: int = 0
+    raised: int = 0
+    """Of those that were left alone, the ones whose work raised: the engine counts them."""
 
 
 @dataclass(frozen=True, slots=True)
