@@ -67,6 +67,8 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
     last = await session.first(_LAST.where(BackfillSlice.run_id == run.id, BackfillSlice.source == source.value))
     if last is not None and last.upper is None:
         return True
+    if last is None and not await task.concerns(session, source):
+        return True
     lower = None if last is None else last.upper
     async with in_index_order(session):
         upper = await _find_end(session, task, run, source, lower)

@@ -11,7 +11,7 @@ from db.arrays import among
 from db.crypto.witness import CONFIG, HISTORY, Witness
 from db.history import PastValue, select_history
 from db.models import Config, ConfigField, ConfigVersion, QuarantinedConfig
-from db.sessions import Database
+from db.sessions import Database, ReadSession
 from db.stored import StoredConfig, rewrap, select_stored, stored
 from db.values import ConfigType, Unfit, coerce, dump, is_empty
 from db.vault import Vault
@@ -47,6 +47,10 @@ class Verify:
     def candidates(self, source: Source, run: Run) -> Select[*tuple[Any, ...]]:
         """Every row."""
         return select(source.model.id)
+
+    async def concerns(self, session: ReadSession, source: Source) -> bool:
+        """No quick look would tell."""
+        return True
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
         """Nothing comes before."""

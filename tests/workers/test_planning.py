@@ -103,6 +103,32 @@ WHERE s.run_id = $1 AND s.source = 'configs' GROUP BY s.number ORDER BY s.number
 """
 
 
+async def test_a_history_without_anything_to_do(small_slices, backfill, sql):
+    """SEAL goes through the history only when an entry in the clear has become a secret: it is long, and standing runs
+    come every few seconds."""
+    await plant_secrets(sql, 40)
+    await sql.execute(_PLANT_HISTORY)
+    await backfill()
+    sources = "SELECT DISTINCT source FROM backfill_slices"
+    assert [row["source"] for row in await sql.fetch(sources)] == ["configs"]
+    await sql.execute("UPDATE integration_config_schema SET type = 'secret' WHERE key = 'plain'")
+    await sql.execute(
+        "INSERT INTO configs (id, key, value, config_type, updated_by) "
+        "VALUES (gen_random_uuid(), 'one', '{}', 'secret', 'test')"
+    )
+    assert (await backfill()).changed == 301
+    assert await sql.fetchval("SELECT count(*) FROM config_history WHERE sealed IS NULL") == 0
+
+
+_PLANT_HISTORY = """
+INSERT INTO integration_config_schema (id, integration_id, key, type)
+    SELECT gen_random_uuid(), id, 'plain', 'string' FROM integrations;
+INSERT INTO config_history (id, integration_id, key, value, config_type, version, changed_at, changed_by, reason)
+    SELECT gen_random_uuid(), i.id, 'plain', '{"value": "v"}', 'string', g, now(), 'test', 'test'
+    FROM integrations i, generate_series(1, 300) g
+"""
+
+
 async def test_a_batch_is_of_neighbours(transact, sql, database, vault):
     """SEAL goes through configs by their places: a batch as large as an integration's rows is of one integration, so
     that it holds one schema, and what it makes the API read anew is no more than that."""
