@@ -94,8 +94,9 @@ async def create_organization(transaction: Transaction, id: uuid.UUID | None, na
 async def delete_organization(transaction: Transaction, id: uuid.UUID) -> None:
     """Delete an organization, its mappings, configs and history, and destroy its data keys.
 
-    With the keys, what older backups hold of its secrets is gone too. Tokens keep no limit to it: a new
-    organization with the same id is nothing they may see. Its chain of the audit log stays.
+    With the keys, what older backups hold of its secrets is gone too. Tokens are limited to an id of nothing in its
+    place: a new organization with the same id is nothing they may see, and with one limit less they would be within
+    the rights of other organizations' tokens. Its chain of the audit log stays.
     """
     principal = transaction.principal
     admit(principal, "Mutation.deleteOrganization")
@@ -109,7 +110,7 @@ async def delete_organization(transaction: Transaction, id: uuid.UUID) -> None:
     await transaction.session.execute(
         update(Token)
         .where(Token.organization_ids.contains([id]))
-        .values(organization_ids=func.array_remove(Token.organization_ids, id))
+        .values(organization_ids=func.array_replace(Token.organization_ids, id, uuid.uuid4()))
     )
     await transaction.session.execute(delete(Organization).where(Organization.id == id))
     transaction.record(Deed("organization.delete", id, detail=gone))
