@@ -12,7 +12,7 @@ from db import access
 from db.access import Limit, Principal, limited_to
 from db.audit.deeds import Deed
 from db.errors import Conflict, NotFound
-from db.limits import Problems
+from db.limits import NAME_LIMIT, Problems
 from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Token
 from db.models.config import NOWHERE
 from db.pages import Order, Page, read_page
@@ -67,6 +67,9 @@ async def list_organizations(
 ) -> Page[OrganizationRow]:
     """One page of organizations, by name; only names with a text in them, if given."""
     admit(principal, "Query.organizations")
+    problems = Problems()
+    problems.text(name_contains, NAME_LIMIT, "nameContains")
+    problems.check()
     statement = select_organizations(principal)
     if name_contains:
         statement = statement.where(Organization.name.icontains(name_contains, autoescape=True))
