@@ -145,8 +145,8 @@ async def test_a_hundred_hostile_requests(start_api: StartApi) -> None:
 @pytest.mark.soak
 async def test_memory_is_flat_under_a_thousand_hostile_requests(start_api: StartApi, record_property: Any) -> None:
     """The same, a thousand at a time, no two alike: after the first two thousand, which fill the caches to their
-    bounds, the process grows by no more than an allocator's leavings; and each one takes less than 50 ms of CPU, and as much
-    again for each MiB of variables that has to be read."""
+    bounds, the process grows by no more than an allocator's leavings; and each one takes less than 50 ms of CPU, and as
+    much again for each MiB of variables that has to be read."""
     api = start_api()
     wire = Wire(api.port)
     attack, sizes = Attack(wire, api.seen), [api.seen.memory_info().rss]
