@@ -9,6 +9,9 @@ from websockets.frames import CloseCode, Frame
 MAX_FRAGMENTS: Final = 1_000
 """Pieces of one message: empty ones have no length that could be counted."""
 
+MAX_UNREAD: Final = 2**20
+"""Bytes of pongs that a client may leave unread: they wait for nobody, unlike all that the application sends."""
+
 
 class SocketProtocol(WebSocketsSansIOProtocol):
     """One connection: uvicorn's own, but for what a stranger could make it keep, or write to the log."""
@@ -19,6 +22,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.initial_response is not None and self.close_sent:
             # A handshake that was refused is complete; uvicorn would log an error for each.
             self.handshake_complete = True
+
+    def handle_ping(self) -> None:
+        """A ping has come, and its pong is on its way; to who reads none, no more go."""
+        if self.transport.get_write_buffer_size() > MAX_UNREAD:
+            self.transport.abort()
+            return
+        super().handle_ping()
 
     def handle_cont(self, event: Frame) -> None:
         """A piece of a message has come."""

@@ -5,6 +5,7 @@ import json
 import logging
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -209,4 +210,21 @@ async def test_broken_frames(stage: Any, name: str, caplog: pytest.LogCaptureFix
     assert rest[0] == 0x88
     assert struct.unpack("!H", rest[2:4]) == (code,)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    await stage.wait_idle()
+
+
+async def test_pings_without_end(stage: Any) -> None:
+    """Whoever sends pings and reads no pong is cut off before they fill the memory."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port, limit=1_024)
+    writer.write(b"GET /graphql HTTP/1.1\r\n" + UPGRADE + SPOKEN + b"\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    pings, sent = frame(9, bytes(125)) * 1_000, 0
+    with suppress(ConnectionError):
+        async with asyncio.timeout(60):
+            while sent < 64 * 2**20:
+                writer.write(pings)
+                await writer.drain()
+                sent += len(pings)
+    writer.close()
+    assert sent < 64 * 2**20
     await stage.wait_idle()
