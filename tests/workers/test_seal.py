@@ -271,9 +271,8 @@ async def test_writers_and_seal_at_once(house, sql, transact, database, vault, s
         await asyncio.gather(*(write(key) for key in keys[start : start + 6]))
     await working
     while (await see(run.id)).status is BackfillStatus.RUNNING:
-        await engine.work(
-            run.id
-        )  # A job may leave a batch for later, as when writers held its rows: the clock rings again.
+        # A job may leave a batch for later, as when writers held its rows: the clock rings again.
+        await engine.work(run.id)
     async with database.read() as session:
         rows = [stored(row) for row in await session.rows(select_stored())]
         opened = await open_rows(session, vault, rows)
