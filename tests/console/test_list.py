@@ -185,7 +185,7 @@ SCROLL = """async () => {
         const before = keys.size;
         const rows = document.querySelectorAll('tbody tr[data-row]');
         most = Math.max(most, rows.length);
-        for (const row of rows) keys.set(Number(row.dataset.row), row.querySelector('a').firstChild.data);
+        for (const row of rows) keys.set(Number(row.dataset.row), row.querySelector('a').firstChild.textContent);
         // A frame of a busy machine may come before its rows: the last one in sight is waited for.
         const bottom = frame.scrollTop + frame.clientHeight;
         const lowest = Math.floor(bottom / rows[0].offsetHeight) - 2;

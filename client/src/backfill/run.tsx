@@ -7,9 +7,11 @@ import { Badge, Button, Failure, Notice } from "../components/basics";
 import { Confirm } from "../components/overlays";
 import { isActive, spell, STATUSES, titleOf } from "./runs";
 
+const RETRY_MS = 3000;
+
 /** A run as it goes, told by the service as it happens. */
 export function RunCard({ run: begun, changed }: { run: RunFragment; changed: () => void }): ReactElement {
-  const [{ data, error }, again] = useSubscription({ query: WatchRunDocument, variables: { id: begun.id } });
+  const [{ data, error, fetching }, again] = useSubscription({ query: WatchRunDocument, variables: { id: begun.id } });
   const [told, setTold] = useState<RunFragment | null>(null);
   const run = told ?? data?.backfillProgress ?? begun;
   const [seen, setSeen] = useState(data);
@@ -23,6 +25,13 @@ export function RunCard({ run: begun, changed }: { run: RunFragment; changed: ()
     if (over) changed();
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when it ends
   }, [over]);
+  useEffect(() => {
+    // The stream ends with the connection, the run does not: ask again until there is an answer.
+    if (fetching || over) return;
+    const timer = setTimeout(() => again(), RETRY_MS);
+    return () => clearTimeout(timer);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `again` does the same whenever it is called
+  }, [fetching, over]);
   const [name, tone] = STATUSES[run.status];
   return (
     <section className="card" aria-label={`Run: ${titleOf(run)}`}>

@@ -83,7 +83,7 @@ function Making({ one, path, make, isDescribed, close }: MakingProps): ReactElem
     else setError(made.error);
   };
   return (
-    <Overlay title={`New ${one}`} close={close} kind="dialog">
+    <Overlay title={`New ${one}`} close={close} kind="dialog" isDirty={name !== "" || description !== ""}>
       <div className="dialog-content">
         <TextInput label="Name" value={name} change={setName} required autoFocus />
         {isDescribed && <TextInput label="Description" value={description} change={setDescription} />}
