@@ -51,10 +51,6 @@ NAMES = {
     "turned around": "exe.\u202egnp\u2069\u202e",
 }
 
-WIDER = """() => [document.documentElement, ...document.querySelectorAll('.page, [role=dialog]')]
-    .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => `${one.tagName} ${one.className}`)"""
-"""What has to be scrolled sideways as a whole."""
-
 
 @pytest.mark.parametrize("kind", NAMES)
 async def test_names_of_any_kind_have_room(open_visit, service: Service, kind: str) -> None:
@@ -70,14 +66,14 @@ async def test_names_of_any_kind_have_room(open_visit, service: Service, kind: s
     await visit.rows().first.get_by_role("link").click()
     await expect(page.get_by_role("dialog")).to_be_visible()
     await visit.settle()
-    assert await page.evaluate(WIDER) == []
+    assert await visit.find_scrolled() == []
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(page.get_by_role("alertdialog")).to_be_visible()
-    assert await page.evaluate(WIDER) == []
+    assert await visit.find_scrolled() == []
     for path in (f"/organizations/{place.organization}", f"/integrations/{place.integration}", place.path, "/missing"):
         await visit.go(path)
         await visit.settle()
-        assert await page.evaluate(WIDER) == [], path
+        assert await visit.find_scrolled() == [], path
     await visit.go(place.path)
     assert "\u202e" not in await page.get_by_role("heading", level=1).inner_text()
 

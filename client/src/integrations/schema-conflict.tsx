@@ -21,28 +21,26 @@ export function SchemaConflict({ theirs, mine, keepTheirs, useMine }: SchemaConf
           Somebody else has changed this integration since you began, <Moment at={theirs.updatedAt} />. Nothing was saved: choose what to go on from.
         </span>
       </Notice>
-      <div className="scroll" tabIndex={0} role="region" aria-label="Where the two differ, scrolls sideways">
-        <table className="small-table" aria-label="Where the two differ">
-          <thead>
-            <tr>
-              <th scope="col">What</th>
-              <th scope="col">Theirs</th>
-              <th scope="col">Yours</th>
+      <table className="small-table differences" aria-label="Where the two differ">
+        <thead>
+          <tr>
+            <th scope="col">What</th>
+            <th scope="col">Theirs</th>
+            <th scope="col">Yours</th>
+          </tr>
+        </thead>
+        <tbody>
+          {compare(theirs, mine).map(([what, one, other]) => (
+            <tr key={what}>
+              <th scope="row">
+                <code>{what}</code>
+              </th>
+              <td dir="auto">{one}</td>
+              <td dir="auto">{other}</td>
             </tr>
-          </thead>
-          <tbody>
-            {compare(theirs, mine).map(([what, one, other]) => (
-              <tr key={what}>
-                <th scope="row">
-                  <code>{what}</code>
-                </th>
-                <td>{one}</td>
-                <td>{other}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </table>
       <div className="row-actions">
         <Button onPress={keepTheirs}>Keep theirs, discard mine</Button>
         <Button onPress={useMine}>Go on with mine</Button>
