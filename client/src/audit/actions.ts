@@ -20,7 +20,7 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   "token.rotate": "rotated a token",
   "token.admin": "replaced the admin token",
   "sign_in.accept": "signed in",
-  "sign_in.refuse": "was refused at sign-in",
+  "sign_in.refuse": "a sign-in was refused",
   "key.create": "made a data key",
   "key.rotate": "rotated a data key",
   "key.wrap": "wrapped a key again",

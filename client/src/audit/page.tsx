@@ -49,7 +49,7 @@ export function AuditPage(): ReactElement {
   const [state, pages] = usePages<EventFragment>(JSON.stringify(filter), async (after) => {
     const { data, error } = await client.query(AuditEventsDocument, { filter, first: 100, after }, { requestPolicy: "network-only" });
     return error ?? (data && pageOf(data.auditEvents));
-  });
+  }, ({ id }) => id);
   const open = parameters.get("event");
   const event = state.rows.find(({ id }) => id === open);
   const withEvent = (id: string | null): URLSearchParams => {

@@ -30,7 +30,7 @@ interface NamedListProps<Row extends Choice> {
 export function NamedList<Row extends Choice>({ title, one, path, columns, load, make, isDescribed = false }: NamedListProps<Row>): ReactElement {
   const [typed, type, search] = useAddressText("search");
   const [making, setMaking] = useState(false);
-  const [state, pages] = usePages<Row>(search, (after) => load(search || null, after));
+  const [state, pages] = usePages<Row>(search, (after) => load(search || null, after), ({ id }) => id);
   return (
     <PageFrame
       title={title}

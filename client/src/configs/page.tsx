@@ -53,7 +53,7 @@ export function ConfigsPage(): ReactElement {
     const variables = { filter, orderBy: filters.order, first: PAGE, after };
     const { data, error } = await client.query(ConfigsDocument, variables, { requestPolicy: "network-only" });
     return error ?? (data && pageOf(data.configs));
-  });
+  }, ({ id }: ConfigRowFragment) => id);
   const [{ data: counted }] = useQuery({ query: ConfigCountDocument, variables: { filter } });
   const total = counted?.configs.totalCount ?? null;
 

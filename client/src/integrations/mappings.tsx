@@ -23,7 +23,7 @@ export function Mappings({ integrationId }: { integrationId: string }): ReactEle
   const [state, pages] = usePages<Mapping>(`${integrationId} ${round}`, async (after) => {
     const { data, error } = await client.query(MappingsDocument, { integrationId, first: 100, after }, { requestPolicy: "network-only" });
     return error ?? (data && pageOf(data.mappings));
-  });
+  }, ({ id }) => id);
   const hasFallback = state.rows.some(({ organization }) => organization === null);
   const close = (): void => setAsked(null);
   const done = (): void => {
