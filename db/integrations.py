@@ -194,6 +194,7 @@ async def lock_integration(transaction: Transaction, id: uuid.UUID, *, exclusive
     row = await transaction.session.first(statement.with_for_update(read=not exclusive, of=Integration))
     if row is None:
         raise NotFound("integration")
+    transaction.session.name(id, row.name)
     return IntegrationRow(*row)
 
 
@@ -219,7 +220,9 @@ async def _named(transaction: Transaction, statement: Executable) -> Integration
         row = await transaction.session.first(statement)
     except IntegrityError:
         raise Conflict("an integration has this name already") from None
-    return IntegrationRow(*(row or ()))
+    named = IntegrationRow(*(row or ()))
+    transaction.session.name(named.id, named.name)
+    return named
 
 
 def _row(row: Row[Any]) -> IntegrationRow:

@@ -60,7 +60,7 @@ def list_locals(error: BaseException) -> str:
     seen: BaseException | None = error
     while seen is not None:
         for frame, _ in traceback.walk_tb(seen.__traceback__):
-            if "strongroom" in frame.f_code.co_filename or "httpx" in frame.f_code.co_filename:
+            if frame.f_globals["__name__"].partition(".")[0] in {"strongroom", "httpx"}:
                 found += [
                     f"{frame.f_code.co_qualname} {name}={_spell(value)}" for name, value in frame.f_locals.items()
                 ]
