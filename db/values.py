@@ -175,4 +175,10 @@ def _storable(value: JSON, levels: int) -> bool:
 
 
 def _encodable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False  # A lone surrogate.
+    return True

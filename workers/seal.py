@@ -30,7 +30,7 @@ from db import history
 from db.crypto.sealing import random_nonces
 from db.models import Config, ConfigField, QuarantinedConfig
 from db.prepared import Prepared
-from db.sessions import Database
+from db.sessions import Database, ReadSession
 from db.stored import SchemaField, StoredConfig, select_stored, stored_fetched
 from db.values import ConfigType
 from db.vault import Vault
@@ -55,6 +55,10 @@ class Seal:
         if source is Source.HISTORY:
             return seal_history.candidates()
         return select(*_IN_PLACES).where(_is_unsettled())
+
+    async def concerns(self, session: ReadSession, source: Source) -> bool:
+        """The history is long, and mostly there is nothing to be done in it."""
+        return source is not Source.HISTORY or await seal_history.is_in_clear(session)
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
         """Nothing comes before."""

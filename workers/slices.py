@@ -155,6 +155,7 @@ async def advance(session: WriteSession, held: Slice, cursor: Key | None, counts
         "changed": counts.changed,
         "skipped": counts.skipped,
         "quarantined": counts.quarantined,
+        "raised": counts.raised,
     }
     await session.execute(_ADVANCE, held.key | parameters)
 
@@ -208,6 +209,6 @@ SET cursor = coalesce(CAST(:cursor AS uuid[]), cursor), done = :done, heartbeat_
     claimed_by = CASE WHEN :done THEN NULL ELSE claimed_by END,
     total = CASE WHEN :done THEN processed + :processed ELSE total END,
     processed = processed + :processed, changed = changed + :changed,
-    skipped = skipped + :skipped, quarantined = quarantined + :quarantined
+    skipped = skipped + :skipped, quarantined = quarantined + :quarantined, raised = raised + :raised
 WHERE run_id = :run AND number = :number AND claimed_by = :owner
 """)
