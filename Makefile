@@ -63,9 +63,11 @@ bench:
 	@$(BIN)/python -m bench.processes
 	@$(BIN)/python -m bench.memory
 	@$(BIN)/python -m bench.start
+	@$(BIN)/python -m bench.freshness
 	@$(BIN)/python -m bench.backfill
 	@$(BIN)/python -m bench.proof
 	@PYTHONPATH=sdk/src $(BIN)/python -m bench.sdk
+	@$(BIN)/python -m bench.page
 
 soak:
 	@$(call SET_UP,requirements-dev); exec $(BIN)/python -m bench.soak

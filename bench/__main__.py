@@ -7,10 +7,11 @@
     keys                 what an answer costs the server, by the number of its keys; three of ten are secrets
 
 `from PostgreSQL` is Strongroom as it is while its change feed is cut: nothing is answered from memory. Each server is
-one process; the load comes from another. Rounds take turns; medians are told, recorded and plotted.
+one process; the load comes from another. Rounds take turns; medians are told as a table and as JSON, recorded, plotted.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -62,6 +63,7 @@ def _run(made: Stage, given: argparse.Namespace) -> None:
     _show_costs(costs)
     ratios = {name: {target: _ratio(found, target) for target in found} for name, found in figures.items()}
     told = {"ratios": ratios, "medians": figures, "by_keys": costs, "rounds": rounds}
+    print(json.dumps({"ratios": ratios, "medians": figures}))
     record("resolve", "resolve of ten keys, three of them secret; one process each", vars(given), told)
     _plot(costs)
 

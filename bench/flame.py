@@ -55,6 +55,8 @@ def _record(api: Running, requests: Sequence[str], seconds: int, name: str, titl
     options = ["--rate", str(_RATE), "--duration", str(seconds), "--format", "flamegraph", "--output", str(path)]
     try:
         done = subprocess.run([*spy, *options], capture_output=True, text=True, check=False)
+        if loader.poll():
+            raise BenchError("the load generator failed")
     finally:
         end(loader)
     if done.returncode:

@@ -8,7 +8,6 @@ the first page and the last of a thousand cost in PostgreSQL. Any answer that is
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from bench.chart import draw
 from bench.keyset import compare_pages
 from bench.records import RESULTS, record
 from bench.rules import make_token, transact
-from bench.stage import ROOT, BenchError, Running, Stage, complete, find_free_port, stage
+from bench.stage import BenchError, Running, Stage, complete, find_free_port, run_load, stage
 from db.access import Permission
 from db.fields import Field
 from db.integrations import create_integration, set_integration_config
@@ -139,12 +138,10 @@ def _measure(targets: Sequence[Target], size: int, given: argparse.Namespace) ->
 
 def _load(target: Target, size: int, expected: str | None, connections: int, seconds: float) -> dict[str, Any]:
     order = {"port": target.running.port, "request": target.ask(size), "expected": expected}
-    order |= {"connections": connections, "seconds": seconds}
-    command = [sys.executable, "-m", "bench.load", json.dumps(order)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BenchError(f"{target.name}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    try:
+        return run_load({**order, "connections": connections, "seconds": seconds})
+    except BenchError as error:
+        raise BenchError(f"{target.name}: {error}") from None
 
 
 def _normal(body: str) -> str:

@@ -24,8 +24,11 @@ from bench.rules import make_token
 from bench.stage import ROOT, BenchError, Running, complete, end, stage
 from db.access import Permission
 
-LIMIT: Final = 200 * 2**20
+LIMIT: Final = 200 * 10**6
 """Bytes that a process may hold."""
+
+PROMISED: Final = 10
+"""The minutes that the promise is about; what a shorter run finds is recorded by itself."""
 
 _CROWD: Final = Crowd(organizations=2_000, integrations=10, samples=20_000)
 _LIST: Final = "{ configs(first: 100) { totalCount edges { node { id key value integration { name } } } } }"
@@ -64,7 +67,12 @@ def main() -> int:
     print(f"{found.idle:.0f} MiB idle, {found.most:.0f} MiB at the most, after {found.resolves:,} resolves; the last")
     print(f"quarter of the time held {found.growth:+.1%} of the one before")
     figures = {"growth": found.growth, **asdict(found), "samples": found.samples[:: max(len(found.samples) // 60, 1)]}
-    record("memory", "resident memory of one API process under load, in MiB", vars(given), figures)
+    record(
+        "memory" if given.minutes >= PROMISED else "memory_short",
+        "resident memory of one API process under load, in MiB",
+        vars(given),
+        figures,
+    )
     return 0
 
 

@@ -9,7 +9,6 @@ and what two processes would give if nothing else wanted their cores: twice one,
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ import psutil
 
 from bench.records import record
 from bench.rules import make_token
-from bench.stage import ROOT, BenchError, Running, Stage, complete, find_free_port, stage
+from bench.stage import BenchError, Running, Stage, complete, find_free_port, run_load, stage
 from bench.targets import ask_strongroom
 from bench.world import make_world
 from db.access import Permission
@@ -66,6 +65,7 @@ def main() -> int:
         for count in ("one", "two"):
             told = " ".join(f"{figure} {value:.2f}" for figure, value in figures[count].items())
             print(f"{name:8} {count}: {told}")
+        print(f"{name:8} {describe_limit(figures['two'])}")
         print(f"{name:8} two are {figures['ratio']:.2f} × one; on free cores {figures['ratio_on_free_cores']:.2f} ×")
     record("processes", "two API processes on one port beside one", vars(given), found)
     return 0
@@ -78,16 +78,22 @@ def _measure(made: Stage, given: argparse.Namespace) -> dict[str, Any]:
     asked = {"resolve": [ask_strongroom(question) for question in world.questions], "list": [ask_list(token)]}
     found: dict[str, Any] = {}
     for name, requests in asked.items():
+        bodies = _learn(ports["one"], requests)
         rounds: dict[str, list[Figures]] = {count: [] for count in ports}
         for _ in range(given.rounds + 1):
             for count, port in ports.items():
-                rounds[count].append(_load(port, requests, given))
+                rounds[count].append(_load(port, requests, bodies, given))
         medians = {count: _medians(figures[1:]) for count, figures in rounds.items()}
         one, two = medians["one"], medians["two"]
         free = 2 * one["cpu_ms"] / two["cpu_ms"]
         ratio = two["per_second"] / one["per_second"]
         found[name] = {"ratio": ratio, "ratio_on_free_cores": free, **medians}
     return found
+
+
+def describe_limit(two: Figures) -> str:
+    """What there was for two processes to use: two cores give no more than is left of them."""
+    return f"of the cores they had {two['servers_busy']:.2f}, the load generator {two['loader_busy']:.2f}"
 
 
 def _serve(made: Stage, count: int) -> Port:
@@ -118,17 +124,20 @@ def ask_list(token: str) -> str:
     )
 
 
-def _load(port: Port, requests: Sequence[str], given: argparse.Namespace) -> Figures:
-    order = {"port": port.number, "requests": requests, "bodies": None}
-    order |= {"connections": given.connections, "seconds": given.seconds}
-    before = port.cpu_seconds
-    command = [sys.executable, "-m", "bench.load"]
-    done = subprocess.run(command, cwd=ROOT, input=json.dumps(order), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BenchError(done.stderr.strip())
-    told = json.loads(done.stdout)
-    if '"errors"' in told["body"]:
+def _learn(port: Port, requests: Sequence[str]) -> Sequence[str]:
+    """The body that each request's answer must have from now on, byte for byte, whichever process answers it."""
+    bodies: Sequence[str] = run_load({"port": port.number, "requests": requests, "connections": 1, "seconds": None})[
+        "bodies"
+    ]
+    if any('"errors"' in body for body in bodies):
         raise BenchError("an answer is not the expected one")
+    return bodies
+
+
+def _load(port: Port, requests: Sequence[str], bodies: Sequence[str], given: argparse.Namespace) -> Figures:
+    order = {"port": port.number, "requests": requests, "bodies": bodies}
+    before = port.cpu_seconds
+    told = run_load({**order, "connections": given.connections, "seconds": given.seconds})
     spent = port.cpu_seconds - before
     return {
         "per_second": told["per_second"],

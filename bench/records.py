@@ -12,6 +12,8 @@ import psutil
 
 RESULTS: Final = Path(__file__).with_name("results")
 _CPU_NAMES: Final = Path("/proc/cpuinfo")
+_LOAD_BEFORE: Final = os.getloadavg()[0]
+"""How busy the machine was when the bench began: what it was afterwards, the bench did itself."""
 
 
 def describe_machine() -> dict[str, Any]:
@@ -22,7 +24,7 @@ def describe_machine() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 2),
+        "load_before": round(_LOAD_BEFORE, 2),
     }
 
 

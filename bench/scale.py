@@ -28,6 +28,9 @@ from bench.stage import ROOT, BenchError, Stage, complete, stage
 from db.access import Permission
 from db.urls import asyncpg_dsn
 
+PROMISED: Final = 10_000_000
+"""The configs that the promise is about; what is found among fewer is recorded by itself."""
+
 _SMALL: Final = Crowd(organizations=100, integrations=10, samples=1_000)
 _HOT: Final = 500
 _COLD: Final = 1_000
@@ -57,7 +60,8 @@ def main() -> int:
         print(f"{rows:>12,} configs: {told}")
     print(" ".join(f"{name} × {ratio:.2f}" for name, ratio in ratios.items()))
     what = "resolve among ten thousand configs and among many more"
-    record("scale", what, vars(given), {"ratios": ratios, "by_rows": found})
+    name = "scale" if given.large >= PROMISED else "scale_short"
+    record(name, what, vars(given), {"ratios": ratios, "by_rows": found})
     return 0
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -64,6 +65,17 @@ class Stage:
     def database_url(self) -> str:
         """The database."""
         return self.servers.database_url
+
+    @property
+    def database_cpu_seconds(self) -> float:
+        """The processor time that PostgreSQL's processes have used so far; of those that have ended, none."""
+        spent = 0.0
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if process.name() == "postgres":
+                    times = process.cpu_times()
+                    spent += times.user + times.system
+        return spent
 
     @property
     def environ(self) -> dict[str, str]:
@@ -129,6 +141,15 @@ def answers(port: int, path: str) -> bool:
         return False
     except (URLError, OSError):
         return False
+
+
+def run_load(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the load generator (bench.load), a process of its own, carry out an order. BenchError on a wrong answer."""
+    command = [sys.executable, "-m", "bench.load"]
+    done = subprocess.run(command, cwd=ROOT, input=json.dumps(order), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(done.stderr.strip())
+    return json.loads(done.stdout)
 
 
 def find_free_port() -> int:

@@ -1,13 +1,11 @@
 """The servers that are compared: how each is asked, how it is loaded, and what an answer must be."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.stage import ROOT, BenchError, Running, Stage, find_free_port
+from bench.stage import BenchError, Running, Stage, find_free_port, run_load
 from bench.world import Question
 
 _QUERY: Final = """query Resolve($integration: String!, $organizationId: ID!) {
@@ -23,6 +21,7 @@ class Target:
     name: str
     running: Running
     ask: Callable[[Question], str]
+    stage: Stage
 
     def learn(self, questions: Sequence[Question]) -> list[str]:
         """The body that each question's answer must have from now on. BenchError if it is not the right one."""
@@ -37,15 +36,16 @@ class Target:
         self, questions: Sequence[Question], bodies: Sequence[str], connections: int, seconds: float
     ) -> dict[str, float]:
         """Ask one question after the other for some seconds: what an answer took, and what it cost both sides."""
-        before = self.running.cpu_seconds
+        before, database_before = self.running.cpu_seconds, self.stage.database_cpu_seconds
         told = self._load([self.ask(question) for question in questions], bodies, connections, seconds)
-        spent = self.running.cpu_seconds - before
+        spent, database_spent = self.running.cpu_seconds - before, self.stage.database_cpu_seconds - database_before
         return {
             "requests": told["requests"],
             "per_second": told["per_second"],
             "p50_ms": told["p50_ms"],
             "p99_ms": told["p99_ms"],
             "cpu_ms": spent * 1000 / told["requests"],
+            "database_cpu_ms": database_spent * 1000 / told["requests"],
             "busy": spent / told["seconds"],
             "loader_busy": told["cpu_seconds"] / told["seconds"],
         }
@@ -55,11 +55,10 @@ class Target:
     ) -> dict[str, Any]:
         order = {"port": self.running.port, "requests": requests, "bodies": bodies}
         order |= {"connections": connections, "seconds": seconds}
-        command = [sys.executable, "-m", "bench.load"]
-        done = subprocess.run(command, cwd=ROOT, input=json.dumps(order), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise BenchError(f"{self.name}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+        try:
+            return run_load(order)
+        except BenchError as error:
+            raise BenchError(f"{self.name}: {error}") from None
 
 
 def open_targets(stage: Stage) -> tuple[Target, Target, Target]:
@@ -70,9 +69,9 @@ def open_targets(stage: Stage) -> tuple[Target, Target, Target]:
     port = find_free_port()
     reference = stage.wait(stage.spawn(["bench.reference", str(port)]), port, "/healthz")
     return (
-        Target("strongroom", stage.serve(), ask_strongroom),
-        Target("from PostgreSQL", forgetful, ask_strongroom),
-        Target("reference", reference, ask_reference),
+        Target("strongroom", stage.serve(), ask_strongroom, stage),
+        Target("from PostgreSQL", forgetful, ask_strongroom, stage),
+        Target("reference", reference, ask_reference, stage),
     )
 
 

@@ -95,11 +95,13 @@ def _upsert(port: int, token: str, integration: uuid.UUID, owners: list[uuid.UUI
     connection = HTTPConnection("127.0.0.1", port, timeout=120)
     began = time.perf_counter()
     connection.request("POST", "/graphql", body, headers)
-    told = json.loads(connection.getresponse().read())
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
     seconds = time.perf_counter() - began
     connection.close()
     done: dict[str, Any] = (told.get("data") or {}).get("upsertMappings") or {}
-    if (done.get("created"), done.get("updated"), len(done.get("mappings", ()))) != (*expected, _MAPPINGS):
+    counts = done.get("created"), done.get("updated"), len(done.get("mappings", ()))
+    if answer.status != 200 or counts != (*expected, _MAPPINGS):
         raise BenchError("upsertMappings answers wrongly")
     return seconds
 

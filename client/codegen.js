@@ -46,7 +46,7 @@ function keep(path, wanted) {
 keep(filename, text);
 
 // With a cache urql asks for __typename, too; plaintext is asked for without one.
-const sent = ["{ __typename }"];
+const sent = [];
 for (const [name, document] of Object.entries(await import(`./${filename}`))) {
   if (!name.endsWith("Document")) continue;
   const { query } = createRequest(document, {});

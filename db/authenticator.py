@@ -90,7 +90,14 @@ class Authenticator:
             if self._sign_ins is not None:
                 self._sign_ins.accept(principal, address)
             return principal
-        raise self._refuse(credential, address)
+        raise self.refuse(credential, address)
+
+    def refuse(self, credential: str, address: str) -> StrongroomError:
+        """The refusal for a credential that does not hold: counted, and on record."""
+        wanted = _hash(credential)
+        if self._sign_ins is not None:
+            self._sign_ins.refuse(address, wanted)
+        return Unauthenticated() if self._throttle is None else self._throttle.fail(address, wanted)
 
     async def authenticate(self, session: ReadSession, token: str) -> Principal:
         """The principal of a token. Raises Unauthenticated, and never tells why."""
@@ -114,12 +121,6 @@ class Authenticator:
             return self._remember(_hash(credential), begun, person)
         async with database.read() as session:
             return await self.authenticate(session, credential)
-
-    def _refuse(self, credential: str, address: str) -> StrongroomError:
-        wanted = _hash(credential)
-        if self._sign_ins is not None:
-            self._sign_ins.refuse(address, wanted)
-        return Unauthenticated() if self._throttle is None else self._throttle.fail(address, wanted)
 
     def _begin(self) -> tuple[float, int]:
         return time.monotonic(), self._forgotten

@@ -13,6 +13,7 @@ from db.access import Limit, Principal, limited_to
 from db.config_orders import ORDERS, ConfigOrder
 from db.configs import select_configs
 from db.errors import NotFound
+from db.limits import NAME_LIMIT, Problems
 from db.models import Config, Integration, Organization
 from db.models.base import CONFIG_TYPE
 from db.pages import Page, count_rows, fetch_page
@@ -57,6 +58,9 @@ async def list_configs(
 ) -> Page[StoredConfig]:
     """One page of configs, by key unless another order is given. No secret is opened for it."""
     admit(principal, "Query.configs")
+    problems = Problems()
+    problems.text(wanted.key_contains, NAME_LIMIT, "filter", "keyContains")
+    problems.check()
     await check_filter(session, principal, wanted.organization_id, wanted.integration_id)
     shape, values = _shape(principal, wanted)
     sorted_by = (ORDERS[order], first, after)

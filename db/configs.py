@@ -160,7 +160,9 @@ async def _lock_config(transaction: Transaction, id: uuid.UUID, operation: str) 
         raise NotFound("config")
     admit_to(principal, operation, seen.organization_id)
     if seen.integration_id is not None:
-        await transaction.session.first(_SHARE_INTEGRATION, {"id": seen.integration_id})
+        integration = await transaction.session.first(_SHARE_INTEGRATION, {"id": seen.integration_id})
+        if integration is not None:
+            transaction.session.name(integration.id, integration.name)
     row = await transaction.session.first(statement.with_for_update(of=Config))
     if row is None:
         raise NotFound("config")
@@ -192,5 +194,7 @@ def _deed(action: str, row: StoredConfig, detail: dict[str, Any] | None = None) 
     return Deed(action, row.organization_id, row.integration_id, row.id, [row.key], detail)
 
 
-_SHARE_INTEGRATION = select(Integration.id).where(Integration.id == bindparam("id")).with_for_update(read=True)
+_SHARE_INTEGRATION = (
+    select(Integration.id, Integration.name).where(Integration.id == bindparam("id")).with_for_update(read=True)
+)
 _IS_DELETED = select(Integration.is_deleted).where(Integration.id == bindparam("id"))

@@ -114,15 +114,20 @@ async def update_integration(
     changes: Mapping[str, str | None],
     fields: Sequence[Field] | None,
     *,
+    seen: datetime | None = None,
     dry_run: bool = False,
 ) -> tuple[IntegrationRow, SchemaChange]:
     """Change name, description (those in `changes`) and, if given, the full list of fields with their rows.
 
+    `seen` is when it had last changed as the caller saw it: raises Conflict where that is no longer so.
+
     With `dry_run` it is all done and refused like the real thing, and then taken back: it raises Previewed.
     """
     admit(transaction.principal, "Mutation.updateIntegration")
-    await lock_integration(transaction, id, exclusive=True)
+    before = await lock_integration(transaction, id, exclusive=True)
     admit_to(transaction.principal, "Mutation.updateIntegration", None)
+    if seen not in (None, before.updated_at):
+        raise Conflict("the integration has changed since it was read")
     problems = Problems()
     _check_names(changes.get("name", "-"), changes.get("description"), problems)
     checked = None if fields is None else check_fields(fields, problems, "configSchema")
@@ -189,6 +194,7 @@ async def lock_integration(transaction: Transaction, id: uuid.UUID, *, exclusive
     row = await transaction.session.first(statement.with_for_update(read=not exclusive, of=Integration))
     if row is None:
         raise NotFound("integration")
+    transaction.session.name(id, row.name)
     return IntegrationRow(*row)
 
 
@@ -214,7 +220,9 @@ async def _named(transaction: Transaction, statement: Executable) -> Integration
         row = await transaction.session.first(statement)
     except IntegrityError:
         raise Conflict("an integration has this name already") from None
-    return IntegrationRow(*(row or ()))
+    named = IntegrationRow(*(row or ()))
+    transaction.session.name(named.id, named.name)
+    return named
 
 
 def _row(row: Row[Any]) -> IntegrationRow:

@@ -119,11 +119,17 @@ async def update_mapping(
     changes: Mapping[str, str | None],
     config: JSON,
     expected_versions: JSON,
+    seen: str | None = None,
 ) -> MappingRow:
-    """Change a mapping's entity and overrides; a key left out of `config` stays, null and "" remove one."""
+    """Change a mapping's entity and overrides; a key left out of `config` stays, null and "" remove one.
+
+    `seen` is the entity id as the caller saw it: raises Conflict where it has become another.
+    """
     admit(transaction.principal, "Mutation.updateMapping")
     row = await _lock_mapping(transaction, id)
     admit_to(transaction.principal, "Mutation.updateMapping", row.organization_id)
+    if seen not in (None, row.entity_id):
+        raise Conflict("the mapping has another entity id since it was read")
     problems = Problems()
     check_entity(changes.get("entity_id", "-"), changes.get("entity_name"), problems)
     if row.organization_id is None and (config is not None or expected_versions is not None):

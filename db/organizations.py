@@ -12,7 +12,7 @@ from db import access
 from db.access import Limit, Principal, limited_to
 from db.audit.deeds import Deed
 from db.errors import Conflict, NotFound
-from db.limits import Problems
+from db.limits import NAME_LIMIT, Problems
 from db.models import Config, ConfigVersion, DataKey, Mapping, Organization, Token
 from db.models.config import NOWHERE
 from db.pages import Order, Page, read_page
@@ -67,6 +67,9 @@ async def list_organizations(
 ) -> Page[OrganizationRow]:
     """One page of organizations, by name; only names with a text in them, if given."""
     admit(principal, "Query.organizations")
+    problems = Problems()
+    problems.text(name_contains, NAME_LIMIT, "nameContains")
+    problems.check()
     statement = select_organizations(principal)
     if name_contains:
         statement = statement.where(Organization.name.icontains(name_contains, autoescape=True))
@@ -94,8 +97,9 @@ async def create_organization(transaction: Transaction, id: uuid.UUID | None, na
 async def delete_organization(transaction: Transaction, id: uuid.UUID) -> None:
     """Delete an organization, its mappings, configs and history, and destroy its data keys.
 
-    With the keys, what older backups hold of its secrets is gone too. Tokens keep no limit to it: a new
-    organization with the same id is nothing they may see. Its chain of the audit log stays.
+    With the keys, what older backups hold of its secrets is gone too. Tokens are limited to an id of nothing in its
+    place: a new organization with the same id is nothing they may see, and with one limit less they would be within
+    the rights of other organizations' tokens. Its chain of the audit log stays.
     """
     principal = transaction.principal
     admit(principal, "Mutation.deleteOrganization")
@@ -109,7 +113,7 @@ async def delete_organization(transaction: Transaction, id: uuid.UUID) -> None:
     await transaction.session.execute(
         update(Token)
         .where(Token.organization_ids.contains([id]))
-        .values(organization_ids=func.array_remove(Token.organization_ids, id))
+        .values(organization_ids=func.array_replace(Token.organization_ids, id, uuid.uuid4()))
     )
     await transaction.session.execute(delete(Organization).where(Organization.id == id))
     transaction.record(Deed("organization.delete", id, detail=gone))

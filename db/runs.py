@@ -158,7 +158,20 @@ async def _move(transaction: Transaction, id: uuid.UUID, move: Move) -> RunRow:
 
 
 async def finish_cancelling(transaction: Transaction, id: uuid.UUID) -> None:
-    """Take a run from CANCELLING to CANCELLED, if nobody works on it any more."""
+    """Take a run from CANCELLING to CANCELLED, if nobody works on it any more.
+
+    Whoever was not heard of for long and still holds a slice's lock is at a batch, which commits or not after this.
+    """
+    session = transaction.session
+    is_cancelling = BackfillRun.id == id, BackfillRun.status == BackfillStatus.CANCELLING.value
+    if not await session.scalar(select(BackfillRun.id).where(*is_cancelling)):
+        return
+    claimed = select(BackfillSlice.number).where(
+        BackfillSlice.run_id == id, ~BackfillSlice.done, BackfillSlice.claimed_by.is_not(None)
+    )
+    free = claimed.with_for_update(skip_locked=True)
+    if len(await session.rows(claimed)) > len(await session.rows(free)):
+        return
     worked_on = exists().where(
         BackfillSlice.run_id == id,
         ~BackfillSlice.done,
@@ -167,10 +180,10 @@ async def finish_cancelling(transaction: Transaction, id: uuid.UUID) -> None:
     )
     statement = (
         update(BackfillRun)
-        .where(BackfillRun.id == id, BackfillRun.status == BackfillStatus.CANCELLING.value, ~worked_on)
+        .where(*is_cancelling, ~worked_on)
         .values(status=BackfillStatus.CANCELLED.value, finished_at=func.now())
     )
-    if await transaction.session.execute(statement):
+    if await session.execute(statement):
         transaction.record(finished(id, BackfillStatus.CANCELLED))
 
 

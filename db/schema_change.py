@@ -31,7 +31,7 @@ from db.stored import (
     select_stored,
     stored,
 )
-from db.values import JSON, ConfigType, Unfit, coerce, dump, storable
+from db.values import JSON, ConfigType, Unfit, coerce, dump, is_exact, storable
 from db.vault import Opened, Shut, Transaction, open_rows
 from db.writing import Entry, adopt, overwrite, put, remove
 
@@ -239,6 +239,8 @@ async def _seal_history(transaction: Transaction, plan: _Plan) -> None:
 
 def convert(value: JSON, config_type: ConfigType) -> JSON:
     """A stored value under another type: as `coerce`, and anything becomes text by its JSON. Raises Unfit."""
+    if not is_exact(value):
+        raise Unfit("must not hold a number of more digits than can be written anew without losing any")
     converted = coerce(spell(value, config_type), config_type)
     if config_type is not ConfigType.SECRET and not storable(converted):
         raise Unfit("must not hold NUL, lone surrogates, NaN or more than 100 levels")

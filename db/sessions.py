@@ -120,6 +120,8 @@ class WriteSession(_ConnectedSession):
         self.after: list[Callable[[], None]] = []
         self.touched: set[Touched] = set()
         """The integrations and organizations whose deeds are on record in this transaction."""
+        self.names: dict[uuid.UUID, set[str]] = {}
+        """The names of the integrations that it locks, makes or renames."""
 
     async def execute(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Run a statement; the number of rows that it touched."""
@@ -145,6 +147,10 @@ class WriteSession(_ConnectedSession):
         if not driver.is_in_transaction():
             await self._connection.execute(_BEGIN)
         return driver
+
+    def name(self, integration_id: uuid.UUID, name: str) -> None:
+        """Note what an integration that is written to is called: what is kept under its name may be another one's."""
+        self.names.setdefault(integration_id, set()).add(name)
 
     def at_last(self, work: Callable[["WriteSession", list[T]], Awaitable[None]], *items: T) -> None:
         """Do `work`, once, with all items that were given for it, when everything else of the transaction is done."""

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from db.crypto.sealing import DataKey, Place
 from db.errors import SealError
 from db.integrations import IntegrationRow
 from db.organizations import OrganizationRow
 from db.pool import Pool
+from db.snapshot_rows import STATEMENT, Row
 from db.stored import Judgement, Misfit, Sealed, StoredConfig, Value, unwrap, winner
 from db.values import DECODER, JSON, ConfigType
 from db.vault import Vault, config_place
@@ -72,44 +73,17 @@ class Snapshot:
 async def read_snapshot(pool: Pool, vault: Vault, integration: str, organization_id: uuid.UUID) -> Snapshot | None:
     """The snapshot of an integration, by name, for an organization; None without such an integration."""
     rows = await pool.fetch(STATEMENT, integration, organization_id)
-    return _Reading(vault, organization_id, [_Row(*row) for row in rows]).snapshot() if rows else None
-
-
-class _Row(NamedTuple):
-    """A row of the statement: a layer of a key, beside its field and what all rows share."""
-
-    integration_id: uuid.UUID
-    integration_name: str
-    integration_description: str | None
-    integration_created_at: datetime
-    integration_updated_at: datetime
-    organization_name: str | None
-    entity_id: str | None
-    entity_name: str | None
-    key: str | None
-    field_id: uuid.UUID | None
-    field_type: str | None
-    required: bool | None
-    default_value: str | None
-    id: uuid.UUID | None
-    owner_id: uuid.UUID | None
-    config_type: str
-    value: str | None
-    sealed: bytes | None
-    legacy: bool
-    data_key_id: uuid.UUID | None
-    data_key_scope: uuid.UUID | None
-    root_key_id: str | None
-    wrapped: bytes | None
+    return _Reading(vault, organization_id, [Row(*row) for row in rows]).snapshot() if rows else None
 
 
 class _Reading:
     """Works out a snapshot from the statement's rows."""
 
-    def __init__(self, vault: Vault, organization_id: uuid.UUID, rows: Sequence[_Row]) -> None:
+    def __init__(self, vault: Vault, organization_id: uuid.UUID, rows: Sequence[Row]) -> None:
         self._vault = vault
         self._organization_id = organization_id
-        self._rows = rows
+        *self._layers, self._head = rows
+        self._integration_id = self._head.integration_id or _NIL
         self._entries: list[Clear | Closed] = []
         self._missing: list[str] = []
         self._unfit: list[str] = []
@@ -118,16 +92,15 @@ class _Reading:
         self._weight = _BASE_WEIGHT
 
     def snapshot(self) -> Snapshot:
-        layers: dict[str, list[_Row]] = {}
-        for row in self._rows:
-            if row.key is not None:
-                layers.setdefault(row.key, []).append(row)
+        layers: dict[str, list[Row]] = {}
+        for row in self._layers:
+            layers.setdefault(row.key or "", []).append(row)
         for key, found in layers.items():
             self._read_key(key, found)
-        head = self._rows[0]
+        head = self._head
         name = head.organization_name
         return Snapshot(
-            IntegrationRow(*head[:5]),
+            IntegrationRow(*cast("Any", head[_INTEGRATION])),
             None if name is None else OrganizationRow(self._organization_id, name),
             head.entity_id is not None,
             head.entity_id or "",
@@ -140,11 +113,12 @@ class _Reading:
             self._weight + len(head.integration_description or "") * _WIDEST,
         )
 
-    def _read_key(self, key: str, layers: Sequence[_Row]) -> None:
+    def _read_key(self, key: str, layers: Sequence[Row]) -> None:
         """Layers come override first; the schema's default is on each of them."""
         self._weight += _ENTRY_WEIGHT + weigh(key)
         rows = {layer.id: layer for layer in layers if layer.id is not None}
-        won = winner(map(_stored, rows.values()), self._vault.legacy_keys)
+        stored = (_stored(row, self._integration_id) for row in rows.values())
+        won = winner(stored, self._vault.legacy_keys)
         if won is not None:
             self._add(rows[won[0].id], *won)
             return
@@ -157,7 +131,7 @@ class _Reading:
         elif first.required:
             self._missing.append(key)
 
-    def _add(self, layer: _Row, config: StoredConfig, judged: Judgement) -> None:
+    def _add(self, layer: Row, config: StoredConfig, judged: Judgement) -> None:
         source = ValueSource.DEFAULT if config.organization_id is None else ValueSource.OVERRIDE
         match judged:
             case Value(value):
@@ -176,7 +150,7 @@ class _Reading:
             case _:
                 self._undecided.append(config.key)
 
-    def _data_key(self, layer: _Row) -> DataKey | None:
+    def _data_key(self, layer: Row) -> DataKey | None:
         if layer.data_key_id is None or layer.root_key_id is None or layer.wrapped is None:
             return None
         try:
@@ -191,18 +165,18 @@ def weigh(text: str) -> int:
     return _COPIES * len(text) * (1 if text.isascii() else _WIDEST) + parts
 
 
-def _stored(row: _Row) -> StoredConfig:
+def _stored(row: Row, integration_id: uuid.UUID) -> StoredConfig:
     """By position: a row of this costs a resolve more than anything else that is done to it."""
     return StoredConfig(
         row.id or _NIL,
-        row.integration_id,
+        integration_id,
         row.owner_id,
         row.key or "",
-        _TYPES[row.config_type],
+        _TYPES[row.config_type or ""],
         None if row.value is None else _read_json(row.value),
         row.sealed,
         row.data_key_id,
-        row.legacy,
+        bool(row.legacy),
         0,
         None,
         _NEVER,
@@ -223,6 +197,8 @@ def _read_json(text: str) -> JSON:
 _scan: Final = cast("Any", DECODER).scan_once
 _TYPES: Final = {config_type.value: config_type for config_type in ConfigType}
 _NIL: Final = uuid.UUID(int=0)
+_INTEGRATION: Final = slice(15, 20)
+"""Where a head has what makes an IntegrationRow."""
 
 _BASE_WEIGHT: Final = 2_000
 _ENTRY_WEIGHT: Final = 500
@@ -238,40 +214,3 @@ _OBJECT: Final = 240
 """Bytes that an item of a list, and an object, take besides their JSON. Each value is in an object that is not kept."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-
-STATEMENT: Final = """
-WITH i AS (
-    SELECT id, name, description, created_at, updated_at FROM integrations WHERE name = $1 AND NOT is_deleted
-), m AS (
-    SELECT m.integration_id, m.organization_id, m.entity_id, m.entity_name
-    FROM integration_mappings m JOIN i ON m.integration_id = i.id AND m.organization_id = $2
-    UNION ALL
-    SELECT m.integration_id, m.organization_id, m.entity_id, m.entity_name
-    FROM integration_mappings m JOIN i ON m.integration_id = i.id AND m.organization_id IS NULL
-    ORDER BY organization_id NULLS LAST LIMIT 1
-), f AS (
-    SELECT f.id, f.key, f.field_type, f.required, f.default_value, f.position
-    FROM integration_config_schema f JOIN i ON f.integration_id = i.id
-), c AS (
-    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id AND c.organization_id IS NULL
-    UNION ALL
-    SELECT c.* FROM configs c JOIN m ON c.integration_id = m.integration_id AND c.organization_id = m.organization_id
-)
-SELECT i.id AS integration_id, i.name AS integration_name, i.description AS integration_description,
-    i.created_at AS integration_created_at, i.updated_at AS integration_updated_at,
-    o.name AS organization_name, m.entity_id, m.entity_name,
-    v.key, v.field_id, v.field_type, v.required, v.default_value,
-    v.id, v.owner_id, v.config_type, v.value, v.sealed, v.legacy, v.data_key_id,
-    k.organization_id AS data_key_scope, k.root_key_id, k.wrapped
-FROM i
-LEFT JOIN organizations o ON o.id = $2
-LEFT JOIN m ON true
-LEFT JOIN (
-    SELECT coalesce(f.key, c.key) AS key, f.id AS field_id, f.field_type, f.required, f.default_value, f.position,
-        c.id, c.organization_id AS owner_id, c.config_type, c.value, c.sealed, c.legacy, c.data_key_id
-    FROM f FULL JOIN c ON c.key = f.key
-) v ON true
-LEFT JOIN data_keys k ON k.id = v.data_key_id
-ORDER BY v.position NULLS LAST, v.key, v.owner_id NULLS LAST
-"""
-"""Each layer by itself: of an OR, PostgreSQL would read all that the organization and the integration have."""

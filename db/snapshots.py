@@ -4,6 +4,9 @@
     fill     reads one; what was invalidated since the reading began is thrown away
     forget   invalidates: called by the change feed, and by a writing request before it answers
 
+A writing request forgets by the integration's name as well (`forget_named`): what is kept under it may be of one that
+had the name before, whose end, in another process, was not heard of yet.
+
 The bound is by weight, so that a flood of organizations cannot fill the memory.
 """
 
@@ -76,6 +79,18 @@ class Snapshots:
             for owner in owners:
                 for name in list(keys.get(owner, ())):
                     self._drop((name, owner))
+
+    def forget_named(self, integration: str, organization_id: uuid.UUID | None) -> None:
+        """Drop what is kept under a name, of whatever integration it is, for one organization or for all."""
+        for fill in self._fills:
+            name, owner = fill.key
+            if name == integration and organization_id in (None, owner):
+                fill.changes.append((None, owner))
+        if organization_id is not None:
+            self._drop((integration, organization_id))
+            return
+        for key in [key for key in self._kept if key[0] == integration]:
+            self._drop(key)
 
     def _keep(self, key: Key, snapshot: Snapshot) -> None:
         self._drop(key)

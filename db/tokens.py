@@ -25,6 +25,11 @@ from db.vault import Transaction
 PREFIX: Final = "srt_"
 """Begins every generated token, so that secret scanners find one that leaks."""
 
+LIMITS_LIMIT: Final = 10_000
+"""Organizations, and integrations, that one token may be limited to."""
+
+_PERMISSIONS_LIMIT: Final = 100
+
 OVERLAP_LIMIT: Final = 7 * 24 * 60 * 60
 """For how many seconds the secret before a rotation may go on holding: a week at most."""
 
@@ -74,6 +79,8 @@ async def create_token(transaction: Transaction, new: NewToken) -> tuple[uuid.UU
     problems.name(new.name, "name")
     permissions = _check_permissions(new.permissions, problems)
     _check_end(new.expires_at, problems)
+    if new.integrations is not None and len(new.integrations) > LIMITS_LIMIT:
+        problems.add(f"must name {LIMITS_LIMIT:,} at most", "integrations")
     wanted = _wanted_ids(new.organization_ids, problems)
     problems.check()
     organizations = await _organization_ids(transaction, wanted)
@@ -183,8 +190,9 @@ def _permissions(names: Collection[str]) -> frozenset[Permission]:
 
 
 def _check_permissions(names: Sequence[str], problems: Problems) -> frozenset[Permission]:
-    if not names:
-        problems.add("must name at least one permission", "permissions")
+    if not 0 < len(names) <= _PERMISSIONS_LIMIT:
+        problems.add(f"must name between 1 and {_PERMISSIONS_LIMIT} permissions", "permissions")
+        return frozenset()
     for index, name in enumerate(names):
         if name != EVERYTHING and name not in _NAMES:
             problems.add(f"must be one of: {', '.join(Permission)}, {EVERYTHING}", "permissions", index)
@@ -203,6 +211,9 @@ def _check_end(expires_at: datetime | None, problems: Problems) -> None:
 def _wanted_ids(given: Sequence[str] | None, problems: Problems) -> Limit:
     if given is None:
         return None
+    if len(given) > LIMITS_LIMIT:
+        problems.add(f"must name {LIMITS_LIMIT:,} at most", "organizationIds")
+        return frozenset()
     return frozenset(problems.id(id, "organizationIds", index) for index, id in enumerate(given))
 
 

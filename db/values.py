@@ -110,11 +110,31 @@ def _parse_float(digits: str) -> JSON:
     value = float(digits)
     if not math.isfinite(value):
         return Numeral(digits)
-    # A float keeps any fifteen digits; those of more than that are looked at.
-    return value if len(digits) <= _FLOAT_DIGITS or Decimal(repr(value)) == Decimal(digits) else Inexact(value)
+    # A float keeps any fifteen digits; those of more than that are looked at, and what may be too small for one.
+    short = len(digits) <= _FLOAT_DIGITS and "e" not in digits.lower()
+    return value if short or Decimal(repr(value)) == Decimal(digits) else Inexact(value)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _refuse_repeated(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 DECODER: Final = json.JSONDecoder(parse_int=_parse_int, parse_float=_parse_float)
+
+_STRICT: Final = json.JSONDecoder(
+    parse_int=_parse_int,
+    parse_float=_parse_float,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_refuse_repeated,
+)
+"""For text that somebody wrote: PostgreSQL never gives a constant, nor a name twice."""
 
 
 def _text(value: JSON) -> str:
@@ -142,19 +162,14 @@ def _truth(value: JSON) -> bool:
 
 
 def _structure(value: JSON) -> JSON:
-    """Text becomes JSON only when it parses to an object or array; otherwise it stays a JSON string."""
+    """Text becomes JSON only when it parses to an object or array, losing nothing; otherwise it stays a JSON string."""
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
     try:
-        parsed = json.loads(value, parse_constant=_refuse_constant)
-        dump(parsed)
+        parsed = _STRICT.decode(value)
     except (ValueError, RecursionError):
         return value
-    return parsed if storable(parsed) else value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+    return parsed if storable(parsed) and is_exact(parsed) else value
 
 
 def storable(value: JSON) -> bool:
@@ -175,4 +190,10 @@ def _storable(value: JSON, levels: int) -> bool:
 
 
 def _encodable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False  # A lone surrogate.
+    return True

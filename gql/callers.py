@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 from starlette.requests import Request
 from starlette.types import Scope
 
+from db.access import Principal
 from db.authenticator import FRESH_SECONDS
 
 RECHECK_SECONDS: Final = 0.9 - FRESH_SECONDS
@@ -32,9 +33,11 @@ class Caller(Generic[Context]):
         self._open_context = open_context
         self._request = request
 
-    @property
-    def credential(self) -> str:
-        """What it says of itself, as it came."""
+    def find_holder(self, context: Context) -> str:
+        """Who holds its lines: the caller, however it wrote its credential; what it said, where no caller is known."""
+        principal = getattr(context, "principal", None)
+        if isinstance(principal, Principal):
+            return str(principal.token_id)
         return self._request.headers.get("authorization", "")
 
     @asynccontextmanager

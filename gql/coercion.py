@@ -6,7 +6,7 @@ that is expected there, and never the value.
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from graphql import (
     GraphQLEnumType,
@@ -15,6 +15,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLScalarType,
     Undefined,
+    get_named_type,
     is_required_input_field,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature
@@ -22,7 +23,14 @@ from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.utilities.coerce_input_value import coerce_default_value
 
 from db.errors import BadInput, Problem
+from db.limits import KEYS_LIMIT, MAPPINGS_LIMIT
 from gql.payloads import MAX_PROBLEMS, show_key
+
+_MOST_OBJECTS: Final = 2 * KEYS_LIMIT
+_MOST_OF: Final[Mapping[str, int]] = {"MappingInput": MAPPINGS_LIMIT + KEYS_LIMIT}
+_MOST_LEAVES: Final = 20_000
+"""Items of a list, by what they are: somewhat more than the rules of `db` allow. Those say it better; but before they
+are asked an object is made of each item, and a body has room for hundreds of thousands."""
 
 Path = tuple[str | int, ...]
 # graphql-core's own name for these is generic and leaves its parameter out.
@@ -88,6 +96,9 @@ class Coercion:
             items, item_type = cast("list[Any]", value), cast("Any", inner).of_type
             if not isinstance(value, list):
                 return [self.coerce(value, item_type, path)]
+            if len(items) > (most := _find_most(item_type)):
+                self.add(path, f"must have {most:,} items at most")
+                return Undefined
             return [self.coerce(item, item_type, (*path, index)) for index, item in enumerate(items)]
         if isinstance(inner, GraphQLInputObjectType):
             return self._coerce_object(value, inner, type_, path)
@@ -143,3 +154,10 @@ class Coercion:
         """Note that there is no such value here; Undefined."""
         self.add(path, f"expected {expected}")
         return Undefined
+
+
+def _find_most(item_type: InputType) -> int:
+    named = cast("Any", get_named_type)(item_type)
+    if isinstance(named, GraphQLInputObjectType):
+        return _MOST_OF.get(named.name, _MOST_OBJECTS)
+    return _MOST_LEAVES

@@ -111,6 +111,11 @@ class Config:
         """Its organization."""
         return await _ORGANIZATION.load(self, info)
 
+    @strawberry.field(description="Whether it belongs to no integration, not even to a deleted one.")
+    def standalone(self) -> bool:
+        """Whether it belongs to no integration."""
+        return self.row.integration_id is None
+
     @strawberry.field(description="Null for a standalone config, and for one whose integration is deleted.")
     @followed(_INTEGRATION)
     async def integration(self, info: GraphQLInfo) -> Integration | None:

@@ -57,11 +57,7 @@ class _Steps:
         try:
             given = await _read(request)
             flow = self._open()
-            if "refreshToken" in given:
-                granted = await flow.refresh(_text(given["refreshToken"]))
-            else:
-                code, verifier = _text(given.get("code")), _text(given.get("verifier"), _TOKEN)
-                granted = await flow.exchange(code, verifier, _return(request, given.get("return")))
+            granted = await self._exchange(request, flow, given)
             token = await self._pick(request, granted)
         except StrongroomError as error:
             return _refuse(error)
@@ -72,9 +68,26 @@ class _Steps:
             raise Unauthenticated
         return self._flow
 
+    async def _exchange(self, request: Request, flow: CodeFlow, given: dict[str, Any]) -> Granted:
+        """What a code or a refresh token is worth. One that is worth nothing is a failed sign-in."""
+        again = "refreshToken" in given
+        credential = _text(given.get("refreshToken" if again else "code"))
+        try:
+            if again:
+                return await flow.refresh(credential)
+            return await flow.exchange(
+                credential, _text(given.get("verifier"), _TOKEN), _return(request, given.get("return"))
+            )
+        except Unauthenticated:
+            pass  # Raised below, outside, as the authenticator does.
+        raise self._service.authenticator.refuse(credential, self._find_address(request))
+
+    def _find_address(self, request: Request) -> str:
+        return read_origin(request, self._service.trusted_proxies).address or UNKNOWN
+
     async def _pick(self, request: Request, granted: Granted) -> str:
         """The first JWT that signs in: providers differ in which of them is meant for this service."""
-        address = read_origin(request, self._service.trusted_proxies).address or UNKNOWN
+        address = self._find_address(request)
         for candidate in granted.candidates:
             try:
                 await self._service.authenticator.sign_in(self._service.database, candidate, address)

@@ -85,9 +85,12 @@ class Context:
 
     def _forget(self, session: WriteSession) -> None:
         """No resolve of this process may give the old value once the write has answered."""
+        snapshots = self.service.resolver.snapshots
         for integration_id, organization_id in session.touched:
             if integration_id is not None or organization_id is not None:
-                self.service.resolver.snapshots.forget(integration_id, organization_id)
+                snapshots.forget(integration_id, organization_id)
+            for name in () if integration_id is None else session.names.get(integration_id, ()):
+                snapshots.forget_named(name, organization_id)
 
     @cached_property
     def loaders(self) -> Loaders:

@@ -8,9 +8,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from gql.negotiation import JSON
+from gql.origin import REASON_HEADER
 from gql.replies import refuse_request, reply_failure
 
-_HEADERS = ("authorization", "content-type")
+_HEADERS = ("authorization", "content-type", REASON_HEADER)
 _SHOWN_HEADERS = ("retry-after", "www-authenticate")
 
 

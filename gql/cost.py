@@ -24,6 +24,8 @@ from db.errors import LimitExceeded
 # The standard introspection query is 15 deep.
 MAX_DEPTH = 15
 MAX_ALIASES = 30
+# Each is validated, though one of them is run.
+MAX_OPERATIONS = 100
 # Fields, fragments' fields counted at each spread. What passes this is validated within 50 ms.
 MAX_FIELDS = 500
 
@@ -39,14 +41,17 @@ class Measure(NamedTuple):
 def check_size(document: DocumentNode) -> None:
     """LimitExceeded if the document is too deep or too large; GraphQLError if a fragment spreads itself."""
     meter = _Meter(list_fragments(document))
-    aliases = fields = 0
+    aliases = fields = operations = 0
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode):
             meter.measure_fragment(definition.name.value)
         if isinstance(definition, OperationDefinitionNode):
+            operations += 1
             measure = meter.measure(definition.selection_set)
             aliases += measure.aliases
             fields += measure.fields
+    if operations > MAX_OPERATIONS:
+        raise LimitExceeded(f"more than {MAX_OPERATIONS} operations")
     if aliases > MAX_ALIASES:
         raise LimitExceeded(f"more than {MAX_ALIASES} aliases")
     # Fragments that no operation spreads are validated too.

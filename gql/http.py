@@ -122,7 +122,7 @@ class GraphQLEndpoint(Generic[Context]):
         self, prepared: Prepared, context: Context, caller: Caller[Context], receive: Receive, send: Send
     ) -> None:
         with self._lines.open() as line:
-            self._lines.assign(line, caller.credential)
+            self._lines.assign(line, caller.find_holder(context))
             line.start(caller.watch())
             await stream_events(line, self.operations.stream(prepared, context, caller.open), receive, send)
 

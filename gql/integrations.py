@@ -120,6 +120,9 @@ class UpdateIntegrationInput:
             "the history and come back with it. Turning a SECRET into anything else needs config:reveal."
         ),
     )
+    expected_updated_at: datetime | None = strawberry.field(
+        default=None, description="Its updatedAt as the caller saw it: refuses to write over a newer change."
+    )
     dry_run: bool | None = strawberry.field(
         default=False, description="Change nothing, and answer or refuse as if it had been changed."
     )
@@ -228,7 +231,7 @@ class IntegrationMutation:
         try:
             row, done = await info.context.write(
                 lambda transaction: rules.update_integration(
-                    transaction, id, changes, fields, dry_run=bool(input.dry_run)
+                    transaction, id, changes, fields, seen=input.expected_updated_at, dry_run=bool(input.dry_run)
                 )
             )
         except rules.Previewed as preview:

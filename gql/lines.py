@@ -19,7 +19,7 @@ MAX_LINES: Final = 1_000
 """How many a process holds open; each costs a file descriptor."""
 
 MAX_OF_ONE: Final = 250
-"""How many of them one credential holds: nobody's lines keep all others out."""
+"""How many of them one caller holds: nobody's lines keep all others out."""
 
 MAX_STRANGERS: Final = 250
 """How many of them may be without a known caller, which WebSockets are until they have said who they are."""
@@ -40,7 +40,7 @@ class Finished(Exception):
 
 
 class Line:
-    """One connection that stays open. `holder` stands for its caller's credential, once that is known."""
+    """One connection that stays open. `holder` stands for its caller, once that is known."""
 
     def __init__(self) -> None:
         self.holder: bytes | None = None
@@ -103,9 +103,9 @@ class Lines:
             if self._stopping and not self._open:
                 self._gone.set()
 
-    def assign(self, line: Line, credential: str) -> None:
+    def assign(self, line: Line, caller: str) -> None:
         """Say whose line this is. LimitExceeded if its holder has too many already."""
-        holder = hashlib.sha256(credential.encode(errors="surrogatepass")).digest()
+        holder = hashlib.sha256(caller.encode(errors="surrogatepass")).digest()
         if self._count(holder) >= MAX_OF_ONE:
             raise LimitExceeded(f"more than {MAX_OF_ONE} subscriptions of one token are open in this process")
         line.holder = holder

@@ -93,6 +93,9 @@ class UpdateMappingInput:
     id: strawberry.ID = strawberry.field(description="The mapping's UUID.")
     entity_id: str | None = strawberry.field(default=strawberry.UNSET, description="The customer's id over there.")
     entity_name: str | None = strawberry.field(default=strawberry.UNSET, description="Its name; null clears it.")
+    expected_entity_id: str | None = strawberry.field(
+        default=None, description="Its entityId as the caller saw it: refuses to write over another."
+    )
     config: JSON | None = strawberry.field(
         default=None, description='Key -> value. null or "" removes an override; one left out stays.'
     )
@@ -212,7 +215,9 @@ class MappingMutation:
         given = {"entity_id": input.entity_id, "entity_name": input.entity_name}
         changes = {key: value for key, value in given.items() if value is not strawberry.UNSET}
         row = await info.context.write(
-            lambda transaction: rules.update_mapping(transaction, id, changes, input.config, input.expected_versions)
+            lambda transaction: rules.update_mapping(
+                transaction, id, changes, input.config, input.expected_versions, input.expected_entity_id
+            )
         )
         return UpdateMappingPayload(mapping=show_mapping(row))
 

@@ -7,10 +7,13 @@ GRAPHQL = "application/graphql-response+json"
 HTML = "text/html"
 EVENTS = "text/event-stream"
 
+_REMEMBERED = 64
+"""Headers that are known by what they say: a stranger's have 64 KiB each."""
+
 _WILD = ("*/*", "text/*", "application/*")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_REMEMBERED)
 def choose_media(accept: str, html_offered: bool = False) -> str | None:
     """The media type to answer with, by the weights in an Accept header; None if none will do.
 
@@ -25,7 +28,7 @@ def choose_media(accept: str, html_offered: bool = False) -> str | None:
     return best if _weigh(best, weights) > 0 else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_REMEMBERED)
 def is_json(content_type: str) -> bool:
     """Whether a body of this type is JSON in UTF-8, said or assumed."""
     media, *parameters = (part.strip().lower() for part in content_type.split(";"))

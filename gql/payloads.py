@@ -13,8 +13,15 @@ from db.limits import NAME_LIMIT
 
 MAX_DEPTH = 100
 MAX_PROBLEMS = 100
+MAX_CONTAINERS = 200_000
+"""Objects and lists of one text: 20,000 mappings have two each, and room for more. A body could hold millions, which
+cost seconds and a gigabyte."""
+
 # PostgreSQL's text and jsonb take neither NUL nor half a surrogate pair.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+# One that does not end is taken to the end of the text: each character is looked at once.
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_CONTAINERS = frozenset((dict, list))
 _UNSTORABLE_ESCAPES = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -30,9 +37,12 @@ class _Ambiguous(dict[str, Any]):
 
 def read_json(payload: bytes | str, where: str) -> Any:
     """The one value that the JSON text `payload` holds; BadInput, its path beginning at `where`, if
-    it is no JSON, names a key twice, nests deeper than MAX_DEPTH or holds a number that is no number."""
+    it is no JSON, names a key twice, nests deeper than MAX_DEPTH, or holds a number that is no number or more than
+    MAX_CONTAINERS objects and lists."""
     try:
         text = payload if isinstance(payload, str) else payload.decode()
+        if _count_containers(text) > MAX_CONTAINERS and _count_containers(_STRING.sub("", text)) > MAX_CONTAINERS:
+            refuse(f"holds more than {MAX_CONTAINERS:,} objects and lists", where)
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
         refuse(f"malformed JSON at line {error.lineno}, column {error.colno}", where)
@@ -44,7 +54,7 @@ def read_json(payload: bytes | str, where: str) -> Any:
         refuse("a number is too large, or no number", where)
     except _RepeatedKey:
         raise BadInput(_find_repeated(payload if isinstance(payload, str) else payload.decode())) from None
-    if text.count("{") + text.count("[") > MAX_DEPTH and _nests_deeper(value, MAX_DEPTH):
+    if _count_containers(text) > MAX_DEPTH and _nests_deeper(value, MAX_DEPTH):
         refuse("nested too deeply", where)
     # Raw, neither gets through the decoder and UTF-8, so only escapes can bring one in.
     if _UNSTORABLE_ESCAPES.search(text) and (problems := find_unstorable(value)):
@@ -139,11 +149,15 @@ def _nests_deeper(value: Any, limit: int) -> bool:
 
 
 def _list_children(parent: Any) -> list[Any]:
-    if isinstance(parent, dict):
-        return [child for child in cast("dict[str, Any]", parent).values() if isinstance(child, dict | list)]
-    if isinstance(parent, list):
-        return [child for child in cast("list[Any]", parent) if isinstance(child, dict | list)]
-    return []
+    values = cast("dict[str, Any]", parent).values() if isinstance(parent, dict) else cast("list[Any]", parent)
+    if _CONTAINERS.isdisjoint(map(type, values)):
+        return []
+    return [child for child in values if type(child) in _CONTAINERS]
+
+
+def _count_containers(text: str) -> int:
+    """How many there are at most: brackets in strings are counted, too."""
+    return text.count("{") + text.count("[")
 
 
 _decoder = json.JSONDecoder(

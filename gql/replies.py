@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from db.errors import BadInput, NotFound, Problem, StrongroomError
+from db.errors import BadInput, Forbidden, NotFound, Problem, StrongroomError
 from gql.failures import describe, describe_refusal
 from gql.headers import complete_headers
 from gql.negotiation import JSON
@@ -82,6 +82,14 @@ async def send_reply(send: Send, reply: Reply, media: str) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
+async def _refuse_socket(send: Send) -> None:
+    reply = reply_failure(Refusal(403, Forbidden("no WebSocket here, or not from this origin")))
+    headers = [(b"content-type", f"{JSON}; charset=utf-8".encode())]
+    complete_headers(headers)
+    await send({"type": "websocket.http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": reply.body})
+
+
 async def answer_http_exception(_request: Request, error: Exception) -> Response:
     """Starlette's own refusals (404, 405 …) in GraphQL's form: its exception handler for HTTPException."""
     status = error.status_code if isinstance(error, HTTPException) else 500
@@ -106,6 +114,10 @@ class LastResort:
 
         async def watch(message: Message) -> None:
             nonlocal started
+            if message["type"] == "websocket.close" and not started:
+                # As a handshake, it is a request, and is answered like one.
+                await _refuse_socket(send)
+                return
             started = True
             if message["type"] == "http.response.start":
                 message["headers"] = list(message.get("headers", ()))

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 
 from gql.frames import MAX_MESSAGE
 from gql.lines import Lines
+from gql.socket_wire import SocketProtocol
+from gql.wire import HttpProtocol
 
 _DRAIN_SECONDS: Final = 5
 _PING_SECONDS: Final = 15.0
@@ -28,6 +30,8 @@ class Server(uvicorn.Server):
             app,
             host=host,
             port=port,
+            http=HttpProtocol,
+            ws=SocketProtocol,
             lifespan="off",
             log_config=None,
             access_log=False,

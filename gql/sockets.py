@@ -124,8 +124,8 @@ class _Connection(Generic[Context]):
         if self._caller is not None:
             raise Close(4429, "Too many initialisation requests")
         caller = self._make_caller(_find_authorization(frame.payload))
-        async with caller.open():
-            self._lines.assign(self._line, caller.credential)
+        async with caller.open() as context:
+            self._lines.assign(self._line, caller.find_holder(context))
             self._caller = caller
         self._line.start(caller.watch())
         await self._send({"type": "connection_ack"})

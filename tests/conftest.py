@@ -17,11 +17,9 @@ import gc
 import json
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
@@ -41,6 +39,7 @@ from db.sessions import Database, WriteSession
 from db.upgrade import upgrade
 from db.vault import Transaction, Vault
 from tests.databases import Databases, complete
+from tests.folders import make_folder
 
 T = TypeVar("T")
 
@@ -104,7 +103,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
     """This process's servers, in a folder with a path short enough for sockets."""
-    home = Path(tempfile.mkdtemp(prefix="sr", dir="/tmp"))
+    home = make_folder()
     home.chmod(0o711)
     try:
         with EmbeddedServers(home, durable=False, options={"max_connections": "100"}) as servers:

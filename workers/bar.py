@@ -18,7 +18,7 @@ class Bar:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            TextColumn("{task.completed:,.0f} of {task.total:,.0f} rows"),
+            TextColumn("{task.completed:,.0f} of {task.fields[rows]:,} rows"),
             TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[left]}"),
         )
@@ -39,13 +39,12 @@ class Bar:
         left = "" if row.seconds_left is None else f"{in_words(row.seconds_left)} left"
         task = self._tasks.get(row.id)
         if task is None:
-            task = self._tasks[row.id] = self._progress.add_task("", total=0, rate="", left="")
+            task = self._tasks[row.id] = self._progress.add_task("", total=0, rows=0, rate="", left="")
         description = f"{row.kind.name} {row.status.name.lower()}"
         # A bar of nothing would be a full one.
         total = max(row.total, row.processed, 1)
-        self._progress.update(
-            task, description=description, total=total, completed=row.processed, rate=rate, left=left, refresh=True
-        )
+        self._progress.update(task, description=description, total=total, completed=row.processed)
+        self._progress.update(task, rows=row.total, rate=rate, left=left, refresh=True)
 
     def say(self, text: str) -> None:
         """Print a line above the bar, as it is."""

@@ -6,10 +6,13 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from db.audit.deeds import Deed
+from db.models import BackfillStatus
 from db.root_keys import count_wrapped, find_shut, name_keys
 from db.sessions import Database, ReadSession, WriteSession
 from db.values import dump
 from db.vault import Transaction, Vault
+from workers.finishing import finish
+from workers.slices import Lost
 from workers.tasks import Batch, Run, Source
 
 
@@ -19,13 +22,20 @@ async def add_tally(batch: Batch, *, opened: int, undecided: int) -> None:
     await batch.transaction.session.execute(_ADD, of_batch | {"opened": opened, "undecided": undecided})
 
 
-async def certify(database: Database, vault: Vault, run: Run) -> str | None:
-    """Store the certificate with its run, and in the audit log; a text says which keys are in its way."""
+async def tell_shut_keys(database: Database, vault: Vault) -> str | None:
+    """The keys that do not open, whether or not anything is sealed by them; None where all of them do."""
+    async with database.read() as session:
+        shut = await find_shut(session, vault.data_keys.root_keys)
+    return f"keys do not open: {name_keys(shut)}" if shut else None
+
+
+async def certify(database: Database, vault: Vault, run: Run) -> None:
+    """Store the certificate with its run, which has succeeded by that, and in the audit log.
+
+    In one transaction: whoever stops the run comes before it, which raises Lost, or too late.
+    """
     root_keys = vault.data_keys.root_keys
     async with database.read() as session:
-        shut = await find_shut(session, root_keys)
-        if shut:
-            return f"keys do not open: {name_keys(shut)}"
         wrapped = [key for key in await count_wrapped(session, root_keys) if key.data_keys or key.audit_keys]
         certificate: dict[str, Any] = await _count(session, run) | {
             "dataKeys": sum(key.data_keys for key in wrapped),
@@ -36,12 +46,13 @@ async def certify(database: Database, vault: Vault, run: Run) -> str | None:
         }
 
     async def store(session: WriteSession) -> None:
-        if await session.execute(_STORE, {"run": run.id, "certificate": dump(certificate)}):
-            detail = {"run": str(run.id), **certificate}
-            Transaction(session, run.principal, vault).record(Deed("backfill.certify", detail=detail))
+        if not await session.execute(_STORE, {"run": run.id, "certificate": dump(certificate)}):
+            raise Lost
+        detail = {"run": str(run.id), **certificate}
+        Transaction(session, run.principal, vault).record(Deed("backfill.certify", detail=detail))
+        await finish(session, vault, run.id, BackfillStatus.SUCCEEDED)
 
     await database.write(store)
-    return None
 
 
 async def _count(session: ReadSession, run: Run) -> dict[str, Any]:

@@ -7,6 +7,7 @@ From its first step on it holds older software out. So it is opened again when t
 import asyncio
 import random
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from sqlalchemy import text
@@ -44,11 +45,13 @@ _VIOLATIONS: Final = ("23514", "23503")
 _TOLD: Final = 20
 
 
-async def shut(database: Database, run_id: uuid.UUID | None = None) -> str | None:
-    """Add and validate what holds legacy rows and wrong types out; a text tells the rows in its way.
+async def shut(
+    database: Database, run_id: uuid.UUID | None = None, certify: Callable[[], Awaitable[None]] | None = None
+) -> str | None:
+    """Add and validate what holds legacy rows and wrong types out, and `certify` it; a text tells the rows in its way.
 
     A door that could not be shut is opened again; one that was shut before stays shut. Raises Lost, with the door as it
-    was, when the run is not to be worked on any more.
+    was, when the run is not to be worked on any more: `certify` raises that, too.
     """
     async with database.read() as session:
         was_shut = await session.scalar(text(IS_SHUT))
@@ -61,7 +64,8 @@ async def shut(database: Database, run_id: uuid.UUID | None = None) -> str | Non
         for step in _VALIDATIONS:
             await _check_wanted(database, run_id)
             await _alter(database, step, _VALIDATION_LOCK_TIMEOUT, _VALIDATION_ATTEMPTS)
-        await _check_wanted(database, run_id)
+        if certify is not None:
+            await certify()
     except Lost:
         if not was_shut:
             await _alter(database, "drop")

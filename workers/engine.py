@@ -37,6 +37,15 @@ TASKS: Final[Mapping[BackfillKind, Task]] = {
 SHIFT: Final = 20.0
 """Seconds after which a job ends and enqueues the rest."""
 
+LONGEST: Final = 40.0
+"""Seconds after which a job ends whatever it is at, and be it waiting for a server that has stopped answering."""
+
+PARTING: Final = 5.0
+"""Seconds that it then has to give its slice back."""
+
+_CONCLUDED_WITHIN: Final = 3600.0
+"""Seconds, at most, of what goes on when its job is over; it is begun anew after that."""
+
 _PLANNED_WITHIN: Final = 2.0
 """Seconds that a job waits for another to plan its run."""
 
@@ -53,6 +62,7 @@ class Engine:
         tasks: Mapping[BackfillKind, Task] = TASKS,
         shift: float = SHIFT,
         *,
+        longest: float = LONGEST,
         measure: Measure = measure_load,
         bounds: Bounds = BOUNDS,
     ) -> None:
@@ -60,25 +70,47 @@ class Engine:
         self._vault = vault
         self._tasks = tasks
         self._shift = shift
+        self._longest = longest
         self._measure = measure
         self._bounds = bounds
-        self._busy = set[uuid.UUID]()
+        self._busy: dict[uuid.UUID, asyncio.Task[bool]] = {}
+        self._concluding = set[uuid.UUID]()
 
     async def work(self, run_id: uuid.UUID) -> bool:
         """Work on a run until its slices are gone or the shift is over; whether the rest is to be enqueued.
 
-        Nothing is raised for a server that is away: the run stays as it is, and the clock finds it again.
+        Nothing is raised for a server that is away: the run stays as it is, and the clock finds it again. What
+        concludes a run goes on when this returns, if it takes longer than a job may: PostgreSQL may be looking at a
+        whole table.
         """
         if run_id in self._busy:
             return False
-        self._busy.add(run_id)
+        task = self._busy[run_id] = asyncio.create_task(self._work_safely(run_id))
+        task.add_done_callback(lambda _: self._busy.pop(run_id))
+        try:
+            await asyncio.wait({task}, timeout=self._longest)
+            if run_id not in self._concluding:
+                task.cancel()
+                await asyncio.wait({task}, timeout=PARTING)
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        return task.done() and not task.cancelled() and task.result()
+
+    async def close(self) -> None:
+        """End what is under way. The runs stay as they are."""
+        while tasks := [*self._busy.values()]:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=PARTING)
+
+    async def _work_safely(self, run_id: uuid.UUID) -> bool:
         try:
             return await self._work(run_id)
         except Exception as error:  # noqa: BLE001 - logged by type: its text may hold a value
             await self._give_up(run_id, error)
             return False
-        finally:
-            self._busy.discard(run_id)
 
     async def _work(self, run_id: uuid.UUID) -> bool:
         run = await self._begin(run_id)
@@ -86,7 +118,7 @@ class Engine:
             return False
         task, end = self._tasks[run.kind], time.monotonic() + self._shift
         if run.status not in WORKABLE:
-            await settle(self._database, self._vault, task, run)
+            await self._settle(task, run)
             return False
         planned = Planned.WHOLLY if run.planned else await self._plan(task, run, end)
         if planned is not Planned.WHOLLY:
@@ -94,8 +126,16 @@ class Engine:
         lanes = Lanes(self._database, self._vault, task, run, end, self._measure, self._bounds)
         if await lanes.work():
             return True
-        await settle(self._database, self._vault, task, run)
+        await self._settle(task, run)
         return False
+
+    async def _settle(self, task: Task, run: Run) -> None:
+        self._concluding.add(run.id)
+        try:
+            async with asyncio.timeout(_CONCLUDED_WITHIN):
+                await settle(self._database, self._vault, task, run)
+        finally:
+            self._concluding.discard(run.id)
 
     async def _plan(self, task: Task, run: Run, end: float) -> Planned:
         """Plan a run, or wait a little for whoever is at it: mostly that is done before the clock would ring again."""
@@ -127,9 +167,11 @@ class Engine:
 
 
 _BEGIN = text("""
-UPDATE backfill_runs SET status = 'running', started_at = coalesce(started_at, now())
+UPDATE backfill_runs SET status = 'running', started_at = coalesce(started_at, now()), sampled_at = NULL,
+    recent_rate = NULL
 WHERE id = :run AND status = 'enqueued'
 """)
+"""The rate begins anew: the time of a pause was not one in which nothing could be done."""
 
 _RUN = select(
     BackfillRun.id,

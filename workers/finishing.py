@@ -43,14 +43,21 @@ async def fail(database: Database, vault: Vault, run_id: uuid.UUID, error: str) 
 async def _finish(
     database: Database, vault: Vault, run_id: uuid.UUID, status: BackfillStatus, error: str | None
 ) -> None:
-    async def finish(session: WriteSession) -> None:
-        row = await session.first(_FINISH, {"run": run_id, "status": status.value, "error": error})
-        if row is not None:
-            starter = Principal(row.token_id or uuid.UUID(int=0), row.started_by, frozenset())
-            Transaction(session, starter, vault).record(finished(run_id, status))
-            session.after_commit(lambda: _logger.info("run %s has %s", run_id, status.value))
+    """A task that has concluded may have done so itself."""
+    await database.write(lambda session: finish(session, vault, run_id, status, error))
 
-    await database.write(finish)
+
+async def finish(
+    session: WriteSession, vault: Vault, run_id: uuid.UUID, status: BackfillStatus, error: str | None = None
+) -> bool:
+    """Take a run that is at work to its last state; False where it is not at work, or not any more."""
+    row = await session.first(_FINISH, {"run": run_id, "status": status.value, "error": error})
+    if row is None:
+        return False
+    starter = Principal(row.token_id or uuid.UUID(int=0), row.started_by, frozenset())
+    Transaction(session, starter, vault).record(finished(run_id, status))
+    session.after_commit(lambda: _logger.info("run %s has %s", run_id, status.value))
+    return True
 
 
 _IS_THROUGH = text("""

@@ -1,5 +1,6 @@
 """The jobs that arq calls. They carry ids only, and raise nothing: arq would log the text of it."""
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Generator
@@ -18,6 +19,9 @@ from workers.standing import SCHEDULE, start_for_waiting
 _AT_ONCE: Final = 4
 """Bells for one run at a time, at most: each worker takes as many of them as it can work on."""
 
+_LOOKS_FOR: Final = 5.0
+"""Seconds to wait for PostgreSQL. arq would log its own time limit with all that led to it."""
+
 _logger = logging.getLogger("strongroom.jobs")
 
 
@@ -32,9 +36,10 @@ async def work_on_run(ctx: dict[str, Any], run_id: str) -> None:
 async def look_for_runs(ctx: dict[str, Any]) -> None:
     """Ring for every run that has something to be done and may have nobody who does it."""
     with _told_by_type("looking for runs failed"):
-        async with ctx["database"].read() as session:
-            rows = await session.rows(_WAITING, {"limit": _AT_ONCE})
-        await open_forsaken(ctx["database"])
+        async with asyncio.timeout(_LOOKS_FOR):
+            async with ctx["database"].read() as session:
+                rows = await session.rows(_WAITING, {"limit": _AT_ONCE})
+            await open_forsaken(ctx["database"])
         for row in rows:
             for _ in range(row.bells):
                 await ring(ctx["redis"], row.id)

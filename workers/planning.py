@@ -5,18 +5,18 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from sqlalchemy import Select, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import array
 
 from db.models import BackfillRun, BackfillSlice
 from db.sessions import Database, WriteSession
 from db.vault import Vault
-from workers.keys import bind, select_range
+from workers.keys import Key, bind, key_columns, select_range
 from workers.ownership import own
 from workers.slices import WORKABLE, in_index_order
 from workers.tasks import Run, Source, Task
 
 SLICE_ROWS: Final = 5_000
-"""Rows of a slice, at most. A worker has two at a time: with larger ones, one would take a run that two could share."""
+"""Rows of a slice, at most, be they for the task or not. A worker has two at a time: with larger ones, one would take a
+run that two could share."""
 
 
 class Planned(Enum):
@@ -67,24 +67,47 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
     last = await session.first(_LAST.where(BackfillSlice.run_id == run.id, BackfillSlice.source == source.value))
     if last is not None and last.upper is None:
         return True
+    if last is None and not await task.concerns(session, source):
+        return True
     lower = None if last is None else last.upper
     async with in_index_order(session):
-        found = await session.first(_next(task.candidates(source, run), lower is not None), bind(lower, None))
-    assert found is not None  # noqa: S101 - an aggregate has a row
-    rows, edge = found.rows, found.edge
-    is_last = rows <= SLICE_ROWS
-    if rows or lower is not None:
-        values = {"lower": lower, "upper": None if is_last else edge, "total": min(rows, SLICE_ROWS)}
+        upper = await _find_end(session, task, run, source, lower)
+        rows = await _count(session, task, run, source, (lower, upper))
+    if rows or lower is not None or upper is not None:
+        # Nothing to do is done at once; but what comes after all else belongs to the last one.
+        values = {"lower": lower, "upper": upper, "total": rows, "done": not rows and upper is not None}
         await _insert(session, run, source, values)
-    return is_last
+    return upper is None
 
 
-def _next(candidates: Select[*tuple[Any, ...]], after: bool) -> Select[*tuple[Any, ...]]:
-    """How many rows come next, up to one more than a slice has, and where the slice ends if there are that many."""
-    rows = select_range(candidates, after=after, upper=False).limit(SLICE_ROWS + 1).cte("rows")
-    key = array(list(rows.c))
-    edge = select(key).order_by(*rows.c).offset(SLICE_ROWS - 1).limit(1).scalar_subquery()
-    return select(func.count().label("rows"), edge.label("edge")).select_from(rows)
+async def _find_end(session: WriteSession, task: Task, run: Run, source: Source, lower: Key | None) -> Key | None:
+    """Where the slice after a key ends; None for the last one."""
+    walked = select_range(_walk(task, run, source), after=lower is not None, upper=False)
+    rows = await session.rows(walked.offset(SLICE_ROWS - 1).limit(2), bind(lower, None))
+    return list(rows[0]) if len(rows) > 1 else None
+
+
+async def _count(
+    session: WriteSession, task: Task, run: Run, source: Source, ends: tuple[Key | None, Key | None]
+) -> int:
+    lower, upper = ends
+    candidates = task.candidates(source, run)
+    if upper is not None and _has_order_of_its_own(candidates):
+        return SLICE_ROWS
+    rows = select_range(candidates, after=lower is not None, upper=upper is not None).subquery()
+    return int(await session.scalar(select(func.count()).select_from(rows), bind(lower, upper)))
+
+
+def _walk(task: Task, run: Run, source: Source) -> Select[*tuple[Any, ...]]:
+    """What a slice has so many of. Among the rows of a whole table those that a task concerns may be so few that a
+    statement which looked for as many of them would go through millions, again for each batch."""
+    candidates = task.candidates(source, run)
+    return candidates if _has_order_of_its_own(candidates) else select(source.model.id)
+
+
+def _has_order_of_its_own(candidates: Select[*tuple[Any, ...]]) -> bool:
+    """Whether an index holds what the task concerns and little else: its order is then not that of the ids."""
+    return len(key_columns(candidates)) > 1
 
 
 async def _insert(session: WriteSession, run: Run, source: Source, values: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, Uuid, cast, func, null, select, text
 from db.audit.deeds import Deed
 from db.errors import SealError
 from db.models import AuditKey, DataKey
-from db.sessions import Database
+from db.sessions import Database, ReadSession
 from db.vault import Vault
 from workers.key_change import drop_unused_keys
 from workers.tasks import Batch, Counts, Run, Source, add_findings, tell_findings
@@ -26,6 +26,10 @@ class Rewrap:
     def candidates(self, source: Source, run: Run) -> Select[*tuple[Any, ...]]:
         """Every key: which root key is the primary one, the batch knows."""
         return select(source.model.id)
+
+    async def concerns(self, session: ReadSession, source: Source) -> bool:
+        """No quick look would tell."""
+        return True
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
         """Nothing comes before."""

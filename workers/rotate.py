@@ -10,7 +10,7 @@ from db.crypto.sealing import DataKey, Place, Purpose
 from db.errors import SealError
 from db.models import Config, ConfigVersion
 from db.models import DataKey as StoredKey
-from db.sessions import Database
+from db.sessions import Database, ReadSession
 from db.vault import Vault
 from workers.key_change import drop_unused_keys, replace_keys, within
 from workers.tasks import Batch, Counts, Run, Source, add_findings, tell_findings
@@ -31,6 +31,10 @@ class Rotate:
         # A subquery, not a join: PostgreSQL would start from the keys, and sort all of their rows for each batch.
         active = select(StoredKey.active).where(StoredKey.id == model.data_key_id).scalar_subquery()
         return rows.where(~active)
+
+    async def concerns(self, session: ReadSession, source: Source) -> bool:
+        """No quick look would tell."""
+        return True
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
         """Put a new data key in the place of each active one that the run is about.

@@ -14,7 +14,7 @@ from sqlalchemy import Select, Uuid, and_, exists, func, literal_column, select,
 from db import history
 from db.crypto.sealing import random_nonces
 from db.models import Config, QuarantinedConfig
-from db.sessions import Database
+from db.sessions import Database, ReadSession
 from db.stored import SchemaField
 from db.values import ConfigType
 from db.vault import Vault
@@ -40,6 +40,10 @@ class Seal:
         if source is Source.HISTORY:
             return seal_history.candidates()
         return select(*_IN_PLACES).where(is_unsettled())
+
+    async def concerns(self, session: ReadSession, source: Source) -> bool:
+        """The history is long, and mostly there is nothing to be done in it."""
+        return source is not Source.HISTORY or await seal_history.is_in_clear(session)
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
         """Nothing comes before."""

@@ -148,7 +148,7 @@ async def in_index_order(session: WriteSession) -> AsyncGenerator[None]:
 
 async def advance(session: WriteSession, held: Slice, cursor: Key | None, counts: Counts, *, done: bool) -> None:
     """Move the cursor past the rows that this transaction has worked on."""
-    rows = counts.processed, counts.changed, counts.skipped, counts.quarantined
+    rows = counts.processed, counts.changed, counts.skipped, counts.quarantined, counts.raised
     await session.touch(_ADVANCE, held.run.id, held.number, held.owner, cursor, done, *rows)
 
 
@@ -200,6 +200,7 @@ UPDATE backfill_slices
 SET cursor = coalesce(CAST($4 AS uuid[]), cursor), done = $5, heartbeat_at = clock_timestamp(),
     claimed_by = CASE WHEN $5 THEN NULL ELSE claimed_by END,
     total = CASE WHEN $5 THEN processed + $6 ELSE total END,
-    processed = processed + $6, changed = changed + $7, skipped = skipped + $8, quarantined = quarantined + $9
+    processed = processed + $6, changed = changed + $7, skipped = skipped + $8, quarantined = quarantined + $9,
+    raised = raised + $10
 WHERE run_id = $1 AND number = $2 AND claimed_by = $3
 """

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import text
@@ -19,10 +19,11 @@ from workers.tasks import Batch, Counts, Task
 from workers.throttle import Throttle
 
 _RETRIES: Final = (0.05, 0.2)
-"""Seconds before a slice's batch that raised is tried again as it is; afterwards it is halved at once."""
+"""Seconds before a batch that raised is tried again as it is; afterwards it is halved at once, down to one row, which
+is tried as often once more."""
 
 _HOPELESS: Final = 20
-"""Rows that raise, and not one that does not: the fault is not the rows'."""
+"""Rows that raise, of all workers together, and not one that does not: the fault is not the rows'."""
 
 _STATEMENTS: Final = 4
 """How many times the statements of a heartbeat a batch of no rows has."""
@@ -54,8 +55,6 @@ class Steps:
         self._pace = pace
         self._throttle = throttle
         self._retried = 0
-        self._set_aside = 0
-        self._worked = 0
 
     async def take(self) -> bool:
         """Take a step; True when the slice is done. Raises Lost, EveryRowRaises, or what a server's absence raises."""
@@ -71,32 +70,34 @@ class Steps:
             if is_passing(error):
                 raise
             return await self._overcome(error)
+        if size == 1:
+            # Whichever row comes next is another one, with retries of its own.
+            self._retried = 0
         self._pace.succeed(time.monotonic() - began, step.rows, self._throttle.answer * _STATEMENTS)
-        self._worked += step.rows
         return step.done
 
     async def _overcome(self, error: Exception) -> bool:
-        """Try again; then ever smaller batches; then leave the one row at fault as it is."""
+        """Try again; then ever smaller batches; then the one row at fault again; then leave it as it is."""
         if self._retried < len(_RETRIES):
             await asyncio.sleep(_RETRIES[self._retried])
             self._retried += 1
             return False
         if self._pace.size > 1:
             self._pace.fail()
+            if self._pace.size == 1:
+                self._retried = 0
             return False
+        self._retried = 0
         reason = f"raised {name_of(error)}"
         _logger.warning("run %s: a row %s", self._held.run.id, reason)
         step = await self._database.write(lambda session: self._skip_row(session, reason))
-        self._set_aside += step.rows
-        if self._worked == 0 and (step.done or self._set_aside >= _HOPELESS):
-            await self._check_hope(reason)
+        await self._check_hope(reason)
         return step.done
 
     async def _check_hope(self, reason: str) -> None:
         async with self._database.read() as session:
-            processed = await session.scalar(_PROCESSED, {"run": self._held.run.id})
-        if self._set_aside and processed <= self._set_aside:
-            raise EveryRowRaises(f"every row {reason}")
+            if await session.scalar(_IS_HOPELESS, {"run": self._held.run.id, "enough": _HOPELESS}):
+                raise EveryRowRaises(f"every row {reason}")
 
     async def _work(self, session: WriteSession, size: int) -> _Step:
         batch, picked = await self._open(session, size)
@@ -106,7 +107,7 @@ class Steps:
     async def _skip_row(self, session: WriteSession, reason: str) -> _Step:
         batch, picked = await self._open(session, 1)
         counts = await self._task.set_aside(batch, reason) if batch.ids else Counts()
-        return await self._close(batch, picked, counts)
+        return await self._close(batch, picked, replace(counts, raised=len(batch.ids)))
 
     async def _open(self, session: WriteSession, size: int) -> tuple[Batch, Picked]:
         held = self._held
@@ -132,4 +133,8 @@ def _tell(key: Key | None) -> str:
     return "/".join(str(part) for part in key or ())
 
 
-_PROCESSED = text("SELECT coalesce(sum(processed), 0) FROM backfill_slices WHERE run_id = :run")
+_IS_HOPELESS = text("""
+SELECT sum(raised) = sum(processed) AND (sum(raised) >= :enough OR (sum(raised) > 0 AND bool_and(done)))
+FROM backfill_slices WHERE run_id = :run
+""")
+"""Or all rows that there are, where they are fewer."""

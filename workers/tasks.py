@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, text
 from db.access import Principal
 from db.arrays import among
 from db.models import AuditKey, BackfillKind, BackfillStatus, Config, ConfigVersion, DataKey
-from db.sessions import Database
+from db.sessions import Database, ReadSession
 from db.vault import Transaction, Vault
 
 
@@ -68,6 +68,8 @@ class Counts:
     changed: int = 0
     skipped: int = 0
     quarantined: int = 0
+    raised: int = 0
+    """Of those that were left alone, the ones whose work raised: the engine counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,10 @@ class Task(Protocol):
 
     def candidates(self, source: Source, run: Run) -> Select[*tuple[Any, ...]]:
         """The keys of the rows that it concerns. Run for every batch: what is done is left out."""
+        ...
+
+    async def concerns(self, session: ReadSession, source: Source) -> bool:
+        """Whether there may be any such rows: a quick look, which may spare going through the whole table."""
         ...
 
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:

@@ -11,11 +11,11 @@ from db.arrays import among
 from db.crypto.witness import CONFIG, HISTORY, Witness
 from db.history import PastValue, select_history
 from db.models import Config, ConfigField, ConfigVersion, QuarantinedConfig
-from db.sessions import Database
+from db.sessions import Database, ReadSession
 from db.stored import StoredConfig, rewrap, select_stored, stored
 from db.values import ConfigType, Unfit, coerce, dump, is_empty
 from db.vault import Vault
-from workers.certificate import add_tally, certify
+from workers.certificate import add_tally, certify, tell_shut_keys
 from workers.door import shut
 from workers.tasks import Batch, Counts, Run, Source, add_findings, tell_findings
 
@@ -48,6 +48,10 @@ class Verify:
         """Every row."""
         return select(source.model.id)
 
+    async def concerns(self, session: ReadSession, source: Source) -> bool:
+        """No quick look would tell."""
+        return True
+
     async def prepare(self, database: Database, vault: Vault, run: Run) -> None:
         """Nothing comes before."""
 
@@ -75,10 +79,10 @@ class Verify:
     async def conclude(self, database: Database, vault: Vault, run: Run) -> str | None:
         """Fail on any finding; otherwise have PostgreSQL refuse such rows from now on, and certify what was proved."""
         self._witnesses.pop(run.id, None)
-        found = await tell_findings(database, run)
+        found = await tell_findings(database, run) or await tell_shut_keys(database, vault)
         if found is not None or run.dry_run:
             return found
-        return await shut(database, run.id) or await certify(database, vault, run)
+        return await shut(database, run.id, lambda: certify(database, vault, run))
 
     def _witness_of(self, batch: Batch) -> Witness:
         """The run's own: what it opened in an earlier run proves nothing now."""

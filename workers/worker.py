@@ -120,6 +120,7 @@ async def _close(worker: Worker) -> None:
     Not arq's own close: that one asks redis-py for what it has deprecated, and gives up at the first job's error.
     """
     await _end(*worker.tasks.values(), every=_JOB_CANCELS_EVERY)
+    await worker.ctx["engine"].close()
     try:
         await worker.pool.delete(worker.health_check_key)
         await worker.pool.aclose(close_connection_pool=True)

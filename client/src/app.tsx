@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState, type ReactElement } from "react";
+import { Activity, useEffect, useMemo, useRef, useState, type ReactElement } from "react";
 import { Provider, useQuery } from "urql";
 import { Link, Redirect, Route, Router, Switch, useLocation } from "wouter";
 import { openClient } from "./api/client";
@@ -9,7 +9,9 @@ import { BackfillPage } from "./backfill/page";
 import { Button, Empty, Failure, Loading, PageFrame } from "./components/basics";
 import { Boundary } from "./components/boundary";
 import { Icon, type IconName } from "./components/icons";
+import { useKept } from "./components/kept";
 import { applyTheme, isDark } from "./components/theme";
+import { mayLeave } from "./components/unsaved";
 import { ConfigsPage } from "./configs/page";
 import { EditPage } from "./edit/page";
 import { IntegrationsPage } from "./integrations/list";
@@ -19,16 +21,22 @@ import { MissingPage } from "./organizations/missing";
 import { OrganizationPage } from "./organizations/page";
 import { Mark, SignIn } from "./session/sign-in";
 import { refresh } from "./session/people";
-import { readToken, signOut, useSession } from "./session/token";
-import { useViewer, ViewerContext, type Permission } from "./session/viewer";
+import { endSession, noteScope, readToken, signOut, useSession } from "./session/token";
+import { scopeOf, useUnlimited, useViewer, ViewerContext, type Permission } from "./session/viewer";
 
 export function App(): ReactElement {
-  const { number, token, notice } = useSession();
-  return <Router base="/console">{token === null ? <SignIn notice={notice} /> : <SignedIn key={number} />}</Router>;
+  const { number, token, notice, scope } = useSession();
+  return (
+    <Router base="/console">
+      {token === null && <SignIn notice={notice} />}
+      {/* What somebody was working on when their token ended is there again when they are. */}
+      <Activity mode={token === null ? "hidden" : "visible"}>{(token !== null || scope !== null) && <SignedIn key={number} />}</Activity>
+    </Router>
+  );
 }
 
 function SignedIn(): ReactElement {
-  const client = useMemo(() => openClient(readToken, () => signOut("Your sign-in has ended. Sign in again to go on.")), []);
+  const client = useMemo(() => openClient(readToken, () => endSession("Your sign-in has ended. Sign in again to go on.")), []);
   return (
     <Provider value={client}>
       <WithViewer />
@@ -38,10 +46,14 @@ function SignedIn(): ReactElement {
 
 function WithViewer(): ReactElement {
   const [{ data, error }, again] = useQuery({ query: ViewerDocument });
-  useRenewal(data?.viewer.expiresAt ?? null, () => again({ requestPolicy: "network-only" }));
-  if (data) {
+  const viewer = useKept(data?.viewer ?? null, "viewer");
+  useRenewal(viewer?.expiresAt ?? null, () => again({ requestPolicy: "network-only" }));
+  useEffect(() => {
+    if (viewer) noteScope(scopeOf(viewer));
+  }, [viewer]);
+  if (viewer) {
     return (
-      <ViewerContext value={data.viewer}>
+      <ViewerContext value={viewer}>
         <Shell />
       </ViewerContext>
     );
@@ -82,6 +94,8 @@ interface Place {
   readonly name: string;
   readonly icon: IconName;
   readonly needs: Permission;
+  /** Whether it concerns every organization: then limits close it. */
+  readonly global?: boolean;
   readonly page: () => ReactElement;
 }
 
@@ -90,7 +104,7 @@ const PLACES: readonly Place[] = [
   { path: "/organizations", name: "Organizations", icon: "building", needs: "config:read", page: OrganizationsPage },
   { path: "/missing", name: "Missing values", icon: "warning", needs: "config:read", page: MissingPage },
   { path: "/integrations", name: "Integrations", icon: "plug", needs: "config:read", page: IntegrationsPage },
-  { path: "/backfill", name: "Backfill and keys", icon: "key", needs: "backfill:run", page: BackfillPage },
+  { path: "/backfill", name: "Backfill and keys", icon: "key", needs: "backfill:run", global: true, page: BackfillPage },
   { path: "/audit", name: "Audit", icon: "history", needs: "audit:read", page: AuditPage },
 ];
 
@@ -103,7 +117,8 @@ const BELOW: readonly Pick<Place, "path" | "needs" | "page">[] = [
 
 function Shell(): ReactElement {
   const viewer = useViewer();
-  const places = PLACES.filter(({ needs }) => viewer.permissions.includes(needs));
+  const unlimited = useUnlimited();
+  const places = PLACES.filter(({ needs, global }) => viewer.permissions.includes(needs) && (unlimited || global !== true));
   const [location] = useLocation();
   const came = useRef(location);
   useEffect(() => {
@@ -134,7 +149,7 @@ function Shell(): ReactElement {
             {viewer.name}
           </p>
           <ThemeButton />
-          <Button icon="leave" look="bare" onPress={() => signOut()}>
+          <Button icon="leave" look="bare" onPress={() => mayLeave() && signOut()}>
             Sign out
           </Button>
         </div>

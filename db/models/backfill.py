@@ -115,6 +115,7 @@ class BackfillSlice(Base):
     changed: Mapped[int] = mapped_column(server_default="0")
     skipped: Mapped[int] = mapped_column(server_default="0")
     quarantined: Mapped[int] = mapped_column(server_default="0")
+    raised: Mapped[int] = mapped_column(server_default="0")
     claimed_by: Mapped[uuid.UUID | None]
     heartbeat_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 

@@ -62,13 +62,19 @@ def answer(snapshot: Snapshot, outline: Outline) -> tuple[bytes, Deed | None]:
 
 
 def _find(snapshot: Snapshot, outline: Outline) -> Template | None:
-    """The template of a snapshot; None where there is none to be had."""
-    found: Template | None = snapshot.forms.get(outline.name)
-    if found is None and snapshot.cacheable and not snapshot.undecided and len(snapshot.forms) < _FORMS:
+    """The template of a snapshot; None where there is none to be had, and for the first who asks: making one costs more
+    than an answer, and a snapshot that is not kept is asked for once."""
+    forms: dict[str, Template | None] = snapshot.forms
+    if outline.name not in forms:
+        if len(forms) < _FORMS:
+            forms[outline.name] = None
+        return None
+    found = forms[outline.name]
+    if found is None and snapshot.cacheable and not snapshot.undecided:
         found = _make(snapshot, outline)
         # Aliases can ask for one thing many times: all templates together weigh no more than what they are made of.
-        if found.weight + sum(form.weight for form in snapshot.forms.values()) <= snapshot.weight:
-            snapshot.forms[outline.name] = found
+        if found.weight + sum(form.weight for form in forms.values() if form) <= snapshot.weight:
+            forms[outline.name] = found
     return found
 
 

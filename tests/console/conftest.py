@@ -10,7 +10,6 @@ import base64
 import inspect
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.console.place import Place
 from tests.console.provider import Provider
 from tests.console.visit import Service, Visit
 from tests.e2e.conftest import Demo
+from tests.folders import make_folder
 
 HERE = Path(__file__).parent
 OpenVisit = Callable[..., Awaitable[Visit]]
@@ -61,7 +61,7 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="session")
 def service(built: Path, browser_files: tuple[Path, Path], provider: Provider) -> Iterator[Service]:
     """A running demo; when the session ends, no process of it is left."""
-    folder = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp"))
+    folder = make_folder()
     keys = ",".join(f"{name}:{base64.b64encode(os.urandom(32)).decode()}" for name in ("root-2", "root-1"))
     settings = {"STRONGROOM_REVEAL_REASON": "required", "STRONGROOM_ROOT_KEYS": keys, **provider.settings}
     demo = Demo(folder / "home", settings, measured=False)

@@ -1,8 +1,10 @@
 """Building the console, and doing without it."""
 
 import os
+import re
 import shutil
 import subprocess
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,37 @@ def test_the_lock_files_name_no_registry(lock: str) -> None:
     assert '"resolved"' not in text
     assert "registry" not in text
     assert text.count('"integrity"') > 1
+
+
+IMPORT = re.compile(r'^(?:import|export)\b[^;]*?from "(\.[^"]+)";', re.MULTILINE)
+
+
+def imports_of(file: Path) -> set[Path]:
+    """The console's own modules that a module of it imports, types too."""
+    found = [(file.parent / name).resolve() for name in IMPORT.findall(file.read_text())]
+    return {
+        path.with_name(path.name + end)
+        for path in found
+        for end in (".ts", ".tsx")
+        if path.with_name(path.name + end).exists()
+    }
+
+
+def test_no_module_of_the_console_imports_itself() -> None:
+    """No module imports another that imports it, on whatever way round."""
+    modules = {file: imports_of(file) for file in (ROOT / "client" / "src").rglob("*.ts*")}
+    assert sum(map(len, modules.values())) > 100
+    TopologicalSorter(modules).prepare()
+
+
+ACTION = re.compile(r'"((?:backfill|config|integration|key|mapping|organization|scrub|sign_in|token)\.[a-z_]+)"')
+
+
+def test_every_action_has_its_words() -> None:
+    """The audit page can filter by every action that the service records."""
+    code = "".join(file.read_text() for part in ("db", "gql", "workers") for file in (ROOT / part).rglob("*.py"))
+    recorded = set(ACTION.findall(code)) | set(
+        ACTION.findall((ROOT / "docs" / "audit.md").read_text().replace("`", '"'))
+    )
+    assert len(recorded) > 25
+    assert recorded <= set(ACTION.findall((ROOT / "client" / "src" / "audit" / "actions.ts").read_text()))

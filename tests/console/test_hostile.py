@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from playwright.async_api import Route, expect
 
 from tests.console.place import Place
@@ -41,6 +42,40 @@ async def test_text_never_becomes_markup(visit: Visit, service: Service) -> None
         assert "owned" not in (await page.title()).replace(MARKUP, "")
     await visit.go(f"/?search={MARKUP}&order=constructor&scope=__proto__&type=toString&config=javascript:alert(1)")
     await expect(page.get_by_role("dialog")).to_be_visible()
+
+
+NAMES = {
+    "one long word": "x" * 250,
+    "from right to left": "شركة التكامل الشمالية للاتصالات وحلول الأعمال " * 4,
+    "of wide characters": "株式会社東京統合サービス設定管理部門第一営業所" * 8,
+    "turned around": "exe.\u202egnp\u2069\u202e",
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+async def test_names_of_any_kind_have_room(open_visit, service: Service, kind: str) -> None:
+    """However long a name is, and from whichever side it is read, no page and no dialog becomes wider than the screen,
+    and what the name stands in is still read from left to right."""
+    name = NAMES[kind][:240]
+    field = {"key": name[:120], "type": "STRING", "description": name, "required": True}
+    place = Place(service, name, [field, {"key": "password", "type": "SECRET"}], **{name[:120]: name * 8})
+    visit: Visit = await open_visit(viewport={"width": 360, "height": 740})
+    page = visit.page
+    await visit.go(f"/?organization={place.organization}&scope=organization_only")
+    await visit.settle()
+    await visit.rows().first.get_by_role("link").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await visit.settle()
+    assert await visit.find_scrolled() == []
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(page.get_by_role("alertdialog")).to_be_visible()
+    assert await visit.find_scrolled() == []
+    for path in (f"/organizations/{place.organization}", f"/integrations/{place.integration}", place.path, "/missing"):
+        await visit.go(path)
+        await visit.settle()
+        assert await visit.find_scrolled() == [], path
+    await visit.go(place.path)
+    assert "\u202e" not in await page.get_by_role("heading", level=1).inner_text()
 
 
 async def test_keys_that_every_object_has(visit: Visit, service: Service) -> None:

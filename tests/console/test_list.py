@@ -16,6 +16,9 @@ FIRST_LIST_MS = 1500
 TRIES = 8
 
 
+IS_WHOLE = "one => [one, ...one.querySelectorAll('a')].every((part) => part.scrollWidth <= part.clientWidth + 1)"
+
+
 async def test_the_columns(visit: Visit) -> None:
     """A row tells key, integration, scope, organization, type, value, when and by whom; secrets show as a lock, with
     a mark while they are not sealed, and a standalone value has a dash for its integration."""
@@ -31,6 +34,11 @@ async def test_the_columns(visit: Visit) -> None:
     await visit.go("/?integration=standalone")
     cells = visit.rows().first.get_by_role("cell")
     await expect(cells.nth(1)).to_have_text("–")
+    for path, column in {"/": "updated", "/audit": "at"}.items():
+        await visit.go(path)
+        moment = visit.rows().first.locator(f".column-{column}")
+        await expect(moment).to_be_visible()
+        assert await moment.evaluate(IS_WHOLE), path
     await visit.check_accessibility()
 
 
@@ -185,7 +193,7 @@ SCROLL = """async () => {
         const before = keys.size;
         const rows = document.querySelectorAll('tbody tr[data-row]');
         most = Math.max(most, rows.length);
-        for (const row of rows) keys.set(Number(row.dataset.row), row.querySelector('a').firstChild.data);
+        for (const row of rows) keys.set(Number(row.dataset.row), row.querySelector('a').firstChild.textContent);
         // A frame of a busy machine may come before its rows: the last one in sight is waited for.
         const bottom = frame.scrollTop + frame.clientHeight;
         const lowest = Math.floor(bottom / rows[0].offsetHeight) - 2;

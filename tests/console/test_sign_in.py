@@ -4,6 +4,7 @@ import re
 
 from playwright.async_api import expect
 
+from tests.console.place import Place
 from tests.console.provider import Provider
 from tests.console.visit import Service
 
@@ -91,3 +92,62 @@ async def test_a_code_of_somebody_elses_is_worth_nothing(open_visit, provider: P
     await visit.go("/signed-in?code=stolen&state=made-up")
     await expect(visit.page.get_by_role("alert")).to_contain_text("Signing in was not finished")
     assert "stolen" not in visit.page.url
+
+
+async def test_work_outlives_the_token(open_visit, service: Service) -> None:
+    """Whose token ends in the middle of an edit signs in again and goes on with what they had typed; who may do
+    something else, or has signed out, begins anew."""
+    place = Place(service, "outlived")
+    make = "mutation ($i: CreateTokenInput!) { createToken(input: $i) { id token } }"
+    given = {"name": "editor", "permissions": ["config:read", "config:write"]}
+    tokens = [service.run(make, i=given)["createToken"] for _ in range(2)]
+    visit = await open_visit(tokens[0]["token"])
+    visit.expect("401")
+    page = visit.page
+    host = page.get_by_label("Host name", exact=True)
+    await visit.go(place.path)
+    await host.fill("typed.example.com")
+    service.run("mutation ($id: ID!) { revokeToken(id: $id) { id } }", id=tokens[0]["id"])
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Your sign-in has ended")).to_be_visible()
+    await expect(host).to_be_hidden()
+    await visit.check_accessibility()
+    await page.get_by_label("Token").fill(tokens[1]["token"])
+    await page.keyboard.press("Enter")
+    await expect(host).to_have_value("typed.example.com")
+    await expect(page.get_by_text("Your sign-in had ended")).to_be_visible()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Saved.")).to_be_visible()
+    assert place.read()["host"] == "typed.example.com"
+    await host.fill("lost.example.com")
+    service.run("mutation ($id: ID!) { revokeToken(id: $id) { id } }", id=tokens[1]["id"])
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_label("Token").fill(service.make_token("config:read"))
+    await page.keyboard.press("Enter")
+    await expect(host).to_have_value("typed.example.com")
+
+
+async def test_a_dialog_waits_for_its_person(open_visit, service: Service) -> None:
+    """A dialog that was open when the token ended is out of the way of signing in, and there again afterwards."""
+    make = "mutation ($i: CreateTokenInput!) { createToken(input: $i) { id token } }"
+    given = {"name": "writer", "permissions": ["config:read", "config:write"]}
+    tokens = [service.run(make, i=given)["createToken"] for _ in range(2)]
+    visit = await open_visit(tokens[0]["token"])
+    visit.expect("401")
+    page = visit.page
+    await visit.go()
+    await page.get_by_role("button", name="New standalone value").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Key").fill("waited_for")
+    await dialog.get_by_label("Value").fill("typed")
+    service.run("mutation ($id: ID!) { revokeToken(id: $id) { id } }", id=tokens[0]["id"])
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Your sign-in has ended")).to_be_visible()
+    await expect(dialog).to_be_hidden()
+    await page.get_by_label("Token").fill(tokens[1]["token"])
+    await page.get_by_role("button", name="Sign in with the token").click()
+    await expect(dialog.get_by_label("Value")).to_have_value("typed")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(dialog).to_have_count(0)
+    await page.get_by_label("Search keys").fill("waited_for")
+    await expect(visit.row("waited_for")).to_be_visible()

@@ -31,6 +31,15 @@ _STILL = """async () => {
 with the frame that it is drawn in, and when it ends something else may begin. What turns for ever does not count."""
 
 
+_SCROLLS = """() => {
+    const { scrollHeight, clientHeight } = document.documentElement;
+    const wide = [document.documentElement, ...document.querySelectorAll('.page, [role=dialog]')]
+        .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.tagName);
+    return scrollHeight > clientHeight + 1 ? ['the document', ...wide] : wide;
+}"""
+"""What has to be scrolled sideways as a whole; and the document, which is not scrolled at all: its parts are."""
+
+
 class Service:
     """The service that is visited."""
 
@@ -128,23 +137,27 @@ class Visit:
         await self.page.get_by_role("heading").first.wait_for()
         await expect(self.page.locator(".loading")).to_have_count(0)
 
+    async def find_scrolled(self) -> list[str]:
+        """What would have to be scrolled sideways as a whole, and the document if it would have to be at all."""
+        return await self.page.evaluate(_SCROLLS)
+
     async def stand_still(self) -> None:
         """Until nothing fades or slides any more: a dialog on its way in has colours that nobody reads."""
         async with asyncio.timeout(PATIENCE / 1000):
             await self.page.evaluate(_STILL)
 
-    async def check_accessibility(self, *rules: str) -> None:
+    async def check_accessibility(self, *rules: str, within: str = "html") -> None:
         """Axe finds no violation on the page once it stands still; of these rules alone, if any are given."""
         await self.stand_still()
-        faults = await self.run_axe(*rules)
+        faults = await self.run_axe(*rules, within=within)
         assert not faults, "\n".join(faults)
 
-    async def run_axe(self, *rules: str) -> list[str]:
+    async def run_axe(self, *rules: str, within: str = "html") -> list[str]:
         """What axe finds on the page as it is at this moment, with the markup that it finds it in."""
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(self._axe.read_text())
         options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
-        found = await self.page.evaluate("(options) => axe.run(options)", options)
+        found = await self.page.evaluate("([within, options]) => axe.run(within, options)", [within, options])
         return [f"{one['id']}: {node['html'][:300]}" for one in found["violations"] for node in one["nodes"]]
 
     def _hear(self, message: ConsoleMessage) -> None:

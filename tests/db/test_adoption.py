@@ -108,6 +108,33 @@ async def test_the_legacy_coalesce_index_is_dropped(adopted: asyncpg.Connection)
     assert not any("COALESCE" in row["indexdef"].upper() and "UNIQUE" in row["indexdef"] for row in rows)
 
 
+OTHER_NAMES = """
+SET search_path = public;
+ALTER INDEX ix_configs_integration_org_key RENAME TO one_of_each;
+CREATE UNIQUE INDEX "one Standalone" ON configs (organization_id, key) WHERE integration_id IS NULL;
+ALTER TABLE configs ADD CONSTRAINT also_once UNIQUE (integration_id, organization_id, key);
+ALTER TABLE integrations DROP CONSTRAINT integrations_name_key;
+DROP INDEX ix_integrations_name;
+CREATE UNIQUE INDEX ix_integrations_name ON integrations (name);
+CREATE UNIQUE INDEX ix_lower_names ON integrations (lower(name));
+"""
+
+
+async def test_no_other_unique_index_over_our_places_or_names_is_left(before: Rows, empty_database_url: str) -> None:
+    """Whatever older software calls its unique indexes: beside ours they would fail first writes at once, and keep the
+    name of a deleted integration from being used again."""
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute(OTHER_NAMES)
+    await upgrade(empty_database_url)
+    unique = "SELECT indexname FROM pg_indexes WHERE tablename = $1 AND indexdef LIKE 'CREATE UNIQUE%' ORDER BY 1"
+    left = {table: [row[0] for row in await connection.fetch(unique, table)] for table in ("configs", "integrations")}
+    await connection.close()
+    assert left == {
+        "configs": ["configs_pkey", "uq_configs_place"],
+        "integrations": ["integrations_pkey", "uq_integrations_name"],
+    }
+
+
 async def shape_of(url: str) -> dict[str, set[Any]]:
     """Columns, indexes, constraints, triggers and types of a database, as PostgreSQL's catalogue has them."""
     connection = await asyncpg.connect(url)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from db.access import Permission, Principal
 from db.config_lists import ORDER
 from db.configs import select_configs
-from db.snapshot import STATEMENT
+from db.snapshot_rows import STATEMENT
 
 FILL = """
 INSERT INTO organizations (id, name, created_by)
@@ -50,7 +50,7 @@ async def test_a_resolve_reads_its_own_rows_only(filled: Any, mode: str) -> None
     integration has, whatever kind of plan PostgreSQL has for it."""
     await filled.execute(f"SET plan_cache_mode = {mode}")
     owner = await filled.fetchval("SELECT md5('o77')::uuid")
-    assert len(await filled.fetch(STATEMENT, "i1", owner)) == 13
+    assert len(await filled.fetch(STATEMENT, "i1", owner)) == 14
     assert await count_buffers(filled, STATEMENT, ["i1", owner]) <= 45
 
 

@@ -91,6 +91,26 @@ def test_what_changed_while_it_was_read_is_not_kept(
     assert len(snapshots) == 0
 
 
+@pytest.mark.parametrize("owner", [ORGANIZATION, None])
+def test_a_name_is_forgotten_whoever_bears_it(snapshots: Snapshots, owner: uuid.UUID | None) -> None:
+    """By its name a snapshot goes, whatever its integration is, and a fill under way is void; other names stay."""
+    fill(snapshots)
+    with snapshots.fill("other", ORGANIZATION) as filling:
+        filling.keep(make(OTHER))
+    snapshots.forget_named("halo", owner)
+    assert snapshots.get("halo", ORGANIZATION) is None
+    assert snapshots.get("other", ORGANIZATION) is not None
+    with snapshots.fill("halo", ORGANIZATION) as filling:
+        filling.keep(make())
+        snapshots.forget_named("other", owner)
+        snapshots.forget_named("halo", ANOTHER)
+    assert snapshots.get("halo", ORGANIZATION) is not None
+    with snapshots.fill("halo", ORGANIZATION) as filling:
+        filling.keep(make(OTHER))
+        snapshots.forget_named("halo", owner)
+    assert snapshots.get("halo", ORGANIZATION) is None
+
+
 def test_a_change_between_reading_and_keeping_counts_too(snapshots: Snapshots) -> None:
     """The fill lasts until it is kept: an invalidation after the rows came is not missed."""
     with snapshots.fill("halo", ORGANIZATION) as filling:

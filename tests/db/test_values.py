@@ -61,6 +61,29 @@ def test_the_text_of_a_structure_is_the_structure(value: Any) -> None:
     assert json.dumps(coerce(text, ConfigType.JSON)) == json.dumps(wanted)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"retries": 1, "retries": 2}',
+        '[{"a": {"b": 1, "b": null}}]',
+        "[12345678901234567890.5]",
+        '{"share": 0.12345678901234567890123}',
+        "[1e-400]",
+        "[1e400]",
+        f"[{'9' * 4001}]",
+    ],
+)
+def test_the_text_of_a_structure_stays_text_where_anything_would_be_lost(text: str) -> None:
+    """A name that is there twice, or digits that no number keeps, would be lost in a structure: the text stays."""
+    assert coerce(text, ConfigType.JSON) == text
+
+
+@pytest.mark.parametrize("text", ["[0.10]", "[1e3]", "[1.5E-3]", f"[{2**70}]", "[1234567890123456.0]", "[-0.0]"])
+def test_another_spelling_of_the_same_number_is_no_loss(text: str) -> None:
+    """What counts is the number: `0.10` is 0.1."""
+    assert coerce(text, ConfigType.JSON) == json.loads(text)
+
+
 @given(value=VALUES)
 def test_refusals_never_repeat_the_value(value: Any) -> None:
     """What is told of a value that does not fit is its type, and never the value."""

@@ -37,6 +37,9 @@ RESOLVE: Final = (
 )
 
 
+WATCH: Final = "subscription W { configChanged { cursor changes { integration organizationId keys version } } }"
+
+
 def id_of(number: int) -> str:
     """An organization's id, by its number."""
     return f"0000c0de-0000-4000-8000-{number:012d}"
@@ -139,7 +142,7 @@ class Crowd:
         await wire.close()
 
     async def _speak_on_a_socket(self, port: int, chance: random.Random, left: Any) -> None:
-        """WebSockets, each of one tenant for thirty operations, five at once."""
+        """WebSockets, each of one tenant, who is told what changes all the while: thirty operations, five at once."""
         for _ in left:
             tenant = chance.choice(self.tenants)
             others = [other for other in self.tenants if other is not tenant]
@@ -148,6 +151,8 @@ class Crowd:
                 hello = {"type": "connection_init", "payload": {"Authorization": f"Bearer {tenant.token}"}}
                 await socket.send(json.dumps(hello))
                 assert json.loads(await socket.recv())["type"] == "connection_ack"
+                await socket.send(json.dumps({"id": "watch", "type": "subscribe", "payload": {"query": WATCH}}))
+                watched = ""
                 for _ in range(6):
                     asked = [ask_something(chance, tenant, chance.choice(others), self.run) for _ in range(5)]
                     for id, question in enumerate(asked):
@@ -157,6 +162,9 @@ class Crowd:
                     open_ones = {str(id) for id in range(len(asked))}
                     while open_ones:
                         message = json.loads(await socket.recv())
+                        if message["id"] == "watch":
+                            watched += json.dumps(message)
+                            continue
                         answers[message["id"]] = answers.get(message["id"], "") + json.dumps(message)
                         if message["type"] in ("complete", "error"):
                             open_ones.discard(message["id"])
@@ -164,6 +172,9 @@ class Crowd:
                         self._judge(question, tenant, answers[str(id)])
                     for _ in zip(range(4), left, strict=False):
                         pass  # Five were asked, one of them was counted by the loop.
+                # Many are told of one change at once, and each only what is its own.
+                self._judge(Question("changes as they happen", WATCH, {}, ("cursor",)), tenant, watched)
+                self.asked["changes told"] += watched.count('"organizationId"')
 
     def _judge(self, question: "Question", tenant: Tenant, text: str) -> None:
         self.asked[question.name] += 1
@@ -206,6 +217,8 @@ def ask_something(chance: random.Random, tenant: Tenant, other: Tenant, run: str
     events = "{ auditEvents(first: 20) { edges { node { actor keys organizationId configId detail } } } }"
     some = "{ organizations { totalCount edges { node { id name } } } tokens { edges { node { id name } } } }"
     watch = "subscription S($id: ID!) { backfillProgress(id: $id) { status } }"
+    applies = "query A($o: ID!) { overview(organizationId: $o) { missing mapping { entityId organization { name } }"
+    applies += " entries { key value source override " + ROWS + " default { id } } } }"
     filtered = "query F($o: ID!) { configs(filter: {organizationId: $o}) { edges { node " + ROWS + " } } }"
     questions: list[tuple[int, Question]] = [
         (25, Question("resolve", RESOLVE, own, (secret, "everybody's secret"))),
@@ -224,6 +237,8 @@ def ask_something(chance: random.Random, tenant: Tenant, other: Tenant, run: str
         (5, Question("organizations and tokens", some, {}, (tenant.mark("name"),))),
         (4, Question("auditEvents", events, {}, (tenant.id,))),
         (1, Question("subscribe", watch, {"id": run}, ("FORBIDDEN",), refused=True, read=False, events=True)),
+        (4, Question("overview", applies, own, (tenant.mark("entity"),))),
+        (2, Question("overview of another", applies, {"o": other.id}, none, refused=True)),
         (7, Question("write", CREATE["config"], {"i": write}, ("[SECRET]",), read=False)),
         (5, Question("write an override", UPDATE, {"i": change}, (tenant.mark("note"),), read=False)),
         (3, Question("write another's", CREATE["config"], {"i": theirs}, none, refused=True, read=False)),

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from urllib.request import Request, urlopen
 import psutil
 
 from db.embedded.processes import spawn
+from tests.folders import make_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DATABASE_URL", "REDIS_URL", "STRONGROOM_")
@@ -151,7 +151,7 @@ def find_child(home: Path, *command: str) -> psutil.Process | None:
 @contextmanager
 def make_home() -> Iterator[Path]:
     """A home with a short path, in a folder of its own; whatever is left running in it is killed."""
-    folder = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp"))
+    folder = make_folder()
     try:
         yield folder / "home"
     finally:

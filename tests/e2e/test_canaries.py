@@ -44,12 +44,16 @@ async def test_what_the_machine_can_see(
 ) -> None:
     """No secret, however it came in, is in what the processes say at DEBUG, in their arguments or PostgreSQL's or
     Valkey's, in a file of their home, in Redis while a job waits, in an answer that was not asked for one, in the
-    exported audit log, or in what Python's fault handler writes when they crash."""
+    exported audit log, in the statements that PostgreSQL shows of its sessions, or in what Python's fault handler
+    writes when they crash."""
     api, worker = processes
     keeper = Keeper(api.port)
     ids = await write(keeper, sql)
+    shown = [await list_statements(sql)]
     await read(keeper, ids)
+    shown.append(await list_statements(sql))
     await fail(keeper, ids, sql)
+    shown.append(await list_statements(sql))
     await talk(keeper, api.port)
     with redis.Redis.from_url(redis_url) as store:
         worker.signal(signal.SIGSTOP)
@@ -60,6 +64,7 @@ async def test_what_the_machine_can_see(
         worker.signal(signal.SIGCONT)
     await keeper.run(f'mutation {{ cancelBackfill(id: "{run}") {{ id }} }}')
     await backfill(keeper)
+    shown.append(await list_statements(sql))
     await read(keeper, ids)
     arguments = list_arguments([api.seen, worker.seen])
     environ = {**os.environ, "DATABASE_URL": servers.database_url, "STRONGROOM_ROOT_KEYS": ROOT_KEYS}
@@ -74,6 +79,7 @@ async def test_what_the_machine_can_see(
     assert len(keeper.canaries) > 40
     assert len(exported.splitlines()) > 50
     assert "sign_in.accept" in exported
+    assert "SELECT" in "".join(shown)
     assert "Fatal Python error: Aborted" in api.text
     assert "Fatal Python error: Aborted" in worker.text
     assert "DEBUG" in api.text
@@ -85,11 +91,21 @@ async def test_what_the_machine_can_see(
         "arguments": arguments,
         "Redis": queued,
         "the audit log": exported,
+        "PostgreSQL's sessions": "".join(shown),
         "files": "".join(path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()),
         "PostgreSQL's log": servers.postgres.log.read_text(errors="replace"),
     }.items():
         assert (name, keeper.leaks(text)) == (name, [])
     assert not [path for path in (*ROOT.glob("core*"), *tmp_path.rglob("core*")) if path.is_file()]
+
+
+async def list_statements(sql: asyncpg.Connection) -> str:
+    """What PostgreSQL shows to others of each session of ours: the statement that it ran last, and its name."""
+    rows = await sql.fetch(
+        "SELECT pid, application_name, query FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    return "\n".join(f"{row['application_name']} {row['query']}" for row in rows)
 
 
 def list_arguments(ours: list[psutil.Process]) -> str:

@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.folders import make_folder
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -39,7 +40,7 @@ TOUR = [block for block in BLOCKS if not (block.mark or "").startswith("parts")]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp"))
+    folder = make_folder()
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

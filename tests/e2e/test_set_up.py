@@ -156,7 +156,10 @@ def test_two_homes_side_by_side(lived_in: Home) -> None:
     """Two homes run at once, each with its own token. A second launcher on one of them is refused in one line, and the
     first goes on. A closed terminal ends a home in order, and not the other."""
     with make_home() as fresh:
+        # Whoever runs the tests may have hidden hangups from their children, as nohup does.
+        inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         first, second = Run(lived_in.path), Run(fresh)
+        signal.signal(signal.SIGHUP, inherited)
         first.wait_until_ready()
         second.wait_until_ready()
         assert "kept" in json.dumps(first.ask(lived_in.token, LISTING))

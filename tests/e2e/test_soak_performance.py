@@ -24,7 +24,7 @@ def test_resolving_among_ten_million_configs(record_property: Record) -> None:
 
 
 def test_memory_over_ten_minutes(record_property: Record) -> None:
-    """Under load for ten minutes an API process holds less than 200 MiB, and does not grow."""
+    """Under load for ten minutes an API process holds less than 200 MB, and does not grow."""
     found = watch(600, 8)
     record_property("most_mib", round(found.most, 1))
     record_property("growth", round(found.growth, 4))

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import shutil
 import subprocess
@@ -6,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import strawberry
@@ -16,6 +18,7 @@ from starlette.routing import Route
 
 from gql.http import GraphQLEndpoint
 from tests.registry import NODE, NPM_CI, give_up, node_environment
+from tests.serving import open_server
 
 HERE = Path(__file__).parent / "audit"
 
@@ -63,13 +66,27 @@ def suite(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
+def read_results(output: bytes) -> None:
+    """All of them, and all is well."""
+    results = json.loads(output)
+    assert len(results) == 61
+    assert [result for result in results if result["status"] != "ok"] == []
+
+
 def test_passes_all_61_audits_of_the_specification(url: str, suite: Path) -> None:
     """GraphQL over HTTP is spoken by its specification: MUSTs, SHOULDs and MAYs."""
     command = [NODE, "audit.js", url]
-    run = subprocess.run(command, cwd=suite, check=True, capture_output=True, timeout=120)
-    results = json.loads(run.stdout)
-    assert len(results) == 61
-    assert [result for result in results if result["status"] != "ok"] == []
+    read_results(subprocess.run(command, cwd=suite, check=True, capture_output=True, timeout=120).stdout)
+
+
+async def test_the_service_passes_them_too(api: Any, admin_token: str, client: Any, suite: Path) -> None:
+    """So it is by the service itself, as it is served, with all that stands before and behind the endpoint."""
+    async with open_server(api.app, api.service.lines) as port:
+        command = [NODE, "audit.js", f"http://127.0.0.1:{port}/graphql", admin_token]
+        audit = await asyncio.create_subprocess_exec(*command, cwd=suite, stdout=asyncio.subprocess.PIPE)
+        async with asyncio.timeout(120):
+            output, _ = await audit.communicate()
+    read_results(output)
 
 
 def test_the_lock_file_names_no_host() -> None:

@@ -139,7 +139,13 @@ def test_one_field_of_a_choice() -> None:
 
 def test_stops_at_a_hundred_problems() -> None:
     """However much is wrong, a hundred problems are told and no more looked for."""
-    assert len(find_problems("$input: Input", input={"name": "n", "fields": [SECRET] * 100_000})) == 100
+    assert len(find_problems("$input: Input", input={"name": "n", "fields": [SECRET] * 1_000})) == 100
+
+
+def test_lists_are_bounded() -> None:
+    """Of a list that is longer than any rule allows no item is looked at."""
+    found = find_problems("$input: Input", input={"name": "n", "fields": [SECRET] * 1_001})
+    assert found == [{"path": ["input", "fields"], "message": "must have 1,000 items at most"}]
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_the_consoles_operations_are_trusted(tmp_path: Path) -> None:
     assert trust_console(Trust(), listed).listed == {}
     trust = trust_console(Trust("only", {hash_text("{ a }"): "{ a }"}), listed)
     assert "{ a }" in trust.listed.values()
-    assert "{ __typename }" in trust.listed.values()
+    assert any(text.startswith("query Viewer") for text in trust.listed.values())
     assert trust_console(Trust("only"), tmp_path) == Trust("only")
     store = DocumentStore(open_schema(schema), trust_console(Trust("only"), listed))
     assert [

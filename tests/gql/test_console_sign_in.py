@@ -14,6 +14,7 @@ from db.authenticator import Authenticator
 from db.code_flow import CodeFlow
 from db.oidc import read_oidc
 from db.people import People
+from db.throttle import Throttle
 from gql.console_sign_in import list_sign_in_routes
 from tests.console.provider import CLIENT, Provider
 
@@ -90,6 +91,23 @@ async def test_a_code_is_worth_a_token(http: httpx.AsyncClient, provider: Provid
     assert again.status_code == 401
     renewed = await http.post("/console/sign-in/token", json={"refreshToken": answer.json()["refreshToken"]})
     assert renewed.json()["token"].startswith("eyJ")
+
+
+async def test_what_is_worth_nothing_counts_as_a_failed_sign_in(api, provider: Provider) -> None:
+    """Codes and refresh tokens that are worth nothing are failed sign-ins: past its limit, an address is told
+    to wait."""
+    oidc = read_oidc(provider.settings)
+    assert oidc is not None
+    service = replace(api.service, authenticator=Authenticator(None, Throttle(3, 100)))
+    transport = httpx.ASGITransport(app=Starlette(routes=list_sign_in_routes(service, CodeFlow(oidc))))
+    answers: list[httpx.Response] = []
+    async with httpx.AsyncClient(transport=transport, base_url="http://strongroom.test") as http:
+        for number in range(5):
+            made_up = {"code": f"made-up-{number}", "verifier": "v" * 43, "return": RETURN}
+            body = made_up if number % 2 else {"refreshToken": f"made-up-{number}"}
+            answers.append(await http.post("/console/sign-in/token", json=body))
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
 
 
 async def test_what_is_no_request_of_the_console(http: httpx.AsyncClient) -> None:

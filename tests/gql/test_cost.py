@@ -2,7 +2,7 @@ import pytest
 from graphql import DocumentNode, GraphQLError, get_introspection_query, parse
 
 from db.errors import LimitExceeded
-from gql.cost import MAX_ALIASES, MAX_DEPTH, MAX_FIELDS, check_size
+from gql.cost import MAX_ALIASES, MAX_DEPTH, MAX_FIELDS, MAX_OPERATIONS, check_size
 
 
 def read(text: str) -> DocumentNode:
@@ -41,7 +41,8 @@ def test_lets_documents_up_to_the_limits_pass(text: str) -> None:
         ("{" + "a " * (MAX_FIELDS + 1) + "}", "fields"),
         ("{ a } fragment f on T {" + "a " * MAX_FIELDS + "}", "fields"),
         ("{ ...f ...f } fragment f on T {" + "a " * (MAX_FIELDS // 2) + "}", "fields"),
-        (" ".join(f"query q{index} {{ a {{ a }} }}" for index in range(MAX_FIELDS // 2 + 1)), "fields"),
+        (" ".join(f"query q{index} {{ a {'a ' * 9} }}" for index in range(MAX_FIELDS // 10 + 1)), "fields"),
+        (" ".join(f"query q{index} {{ a }}" for index in range(MAX_OPERATIONS + 1)), "operations"),
         ("{" + " ".join(f"a{index}: a" for index in range(MAX_ALIASES + 1)) + "}", "aliases"),
         ("{ ...f ...f } fragment f on T {" + " ".join(f"a{i}: a" for i in range(20)) + "}", "aliases"),
         ("{ " + "... { " * 70 + "a" + "}" * 71, "nest"),

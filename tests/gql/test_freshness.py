@@ -13,6 +13,9 @@ from sqlalchemy import text
 from db.access import Principal
 from db.authenticator import Authenticator
 from db.change_feed import ChangeFeed, read_changes
+from db.errors import NotFound
+from db.integrations import create_integration, update_integration
+from db.mappings import NewMapping, create_mapping
 from db.pool import Pool
 from db.queue import Queue
 from db.resolving import Resolver
@@ -20,7 +23,7 @@ from db.sessions import Database
 from db.snapshots import Snapshots
 from db.vault import Vault
 from gql.app import run_service
-from gql.context import Service
+from gql.context import Context, Service
 from tests.timing import allowed, within
 
 
@@ -149,6 +152,35 @@ async def test_every_kind_of_write_is_seen_at_once(client, api, world, admin, op
         assert answer.data["resolve"]["missing"] == ["url"]
     else:
         assert answer.codes == ["NOT_FOUND"]
+
+
+@pytest.mark.parametrize("last", ["create", "rename", "map"])
+async def test_a_write_leaves_nothing_of_an_earlier_bearer_of_its_integrations_name(
+    monkeypatch, client, world, admin, elsewhere, last: str
+) -> None:
+    """One process deletes an integration and another one writes to its successor of the same name, before it has heard
+    of the end of the first: once that write is answered, nothing of the first is resolved there."""
+    await warm(elsewhere, admin, world)
+    owner = uuid.UUID(world.organization)
+    monkeypatch.setattr(elsewhere.resolver.snapshots, "forget", lambda *told: None)
+    await client.run("DeleteIntegration", input={"id": world.integration})
+    assert await port_of(elsewhere, admin, world) is not None, "it has not heard"
+    if last == "map":
+        made = await client.run("CreateIntegration", input={"name": world.name, "configSchema": []})
+        successor, new = made["createIntegration"]["integration"]["id"], NewMapping(owner, "2", None, None)
+        await Context(elsewhere, admin).write(lambda to: create_mapping(to, uuid.UUID(successor), new))
+    elif last == "create":
+        await Context(elsewhere, admin).write(lambda to: create_integration(to, world.name, None, []))
+    else:
+        made = await client.run("CreateIntegration", input={"name": "another", "configSchema": []})
+        successor, name = made["createIntegration"]["integration"]["id"], {"name": world.name}
+        await Context(elsewhere, admin).write(lambda to: update_integration(to, uuid.UUID(successor), name, None))
+    if last == "map":
+        resolved = await elsewhere.resolver.resolve(admin, world.name, owner)
+        assert (resolved.entity_id, resolved.config) == ("2", {})
+    else:
+        with pytest.raises(NotFound):
+            await elsewhere.resolver.resolve(admin, world.name, owner)
 
 
 async def test_a_legacy_plaintext_secret_is_not_kept_in_memory(client, api, world, admin, database) -> None:

@@ -109,6 +109,19 @@ async def test_a_deleted_integrations_schema_still_masks_its_rows(client: Any, w
         await client.run("DeleteConfig", input={"id": node["id"]})
 
 
+async def test_a_deleted_integrations_values_are_not_standalone(client: Any, world: Any) -> None:
+    """`standalone` tells a value that belongs to no integration from one whose integration is deleted."""
+    await client.run("SetConfig", input={"key": "alone", "type": "STRING", "value": "a"})
+    await client.run("DeleteIntegration", input={"id": world.integration})
+    answer = await client.run(
+        "{ configs(filter: {scope: ALL}) { edges { node { key standalone integration { id } } } } }"
+    )
+    nodes = [edge["node"] for edge in answer["configs"]["edges"]]
+    assert [node["key"] for node in nodes if node["standalone"]] == ["alone"]
+    assert len(nodes) > 1
+    assert {node["integration"] for node in nodes} == {None}
+
+
 async def test_integrations_are_listed_by_name_with_their_schemas(client: Any) -> None:
     """The list is by name, page by page, each with its fields in their order."""
     for name in ("b", "a", "c"):

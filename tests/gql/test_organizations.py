@@ -118,8 +118,27 @@ async def test_a_new_organization_of_the_same_id_is_nothing_an_old_token_sees(
     assert (await limited.run(LIST))["organizations"]["totalCount"] == 1
     await client.run("DeleteOrganization", input={"id": world.organization})
     await client.run("CreateOrganization", input={"id": world.organization, "name": "again"})
-    api.service.authenticator.__init__()
     assert (await limited.run(LIST))["organizations"]["totalCount"] == 0
+
+
+async def test_tokens_of_a_deleted_organization_are_nobody_elses(
+    api: Any, client: Any, world: Any, estate: str, sql: Any
+) -> None:
+    """A token that was limited to an organization that is gone, alone or beside others, is within no other
+    organization's rights: its manager neither sees its name nor may rotate or revoke it. Unlimited ones do and may."""
+    both = {"name": "both", "permissions": ["config:read"], "organizationIds": [world.organization, world.other]}
+    await client.run("CreateToken", input=both)
+    manager = api.client(await api.make_token("token:manage", "config:read", organization_ids=[world.other]))
+    await client.run("DeleteOrganization", input={"id": world.organization})
+    listed = "{ tokens { totalCount edges { node { id name organizationIds } } } }"
+    assert [edge["node"]["name"] for edge in (await manager.run(listed))["tokens"]["edges"]] == ["test"]
+    seen = {edge["node"]["name"]: edge["node"] for edge in (await client.run(listed))["tokens"]["edges"]}
+    for name in ("limited", "both"):
+        assert world.organization not in seen[name]["organizationIds"]
+        for mutation in ("rotateToken", "revokeToken"):
+            answer = await manager.refused(f'mutation {{ {mutation}(id: "{seen[name]["id"]}") {{ id }} }}')
+            assert answer.codes == ["NOT_FOUND"]
+        await client.run("RevokeToken", id=seen[name]["id"])
 
 
 async def test_a_failed_deletion_deletes_nothing(client: Any, world: Any, estate: str, sql: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import BadInput
-from gql.payloads import MAX_PROBLEMS, read_json, show_key, write_json
+from gql.payloads import MAX_CONTAINERS, MAX_PROBLEMS, read_json, show_key, write_json
 
 
 def find_problems(payload: bytes | str) -> list[tuple[tuple[str | int, ...], str]]:
@@ -45,6 +45,16 @@ def test_reads_what_is_100_levels_deep() -> None:
     """Nesting up to the limit is read, brackets inside strings do not count."""
     assert read_json(b"[" * 100 + b"]" * 100, "body")
     assert read_json(json.dumps(["[" * 500]), "body") == ["[" * 500]
+
+
+def test_bounds_objects_and_lists_not_brackets() -> None:
+    """Objects and lists are bounded in number; brackets inside strings are none."""
+    most = b"[" + b",".join([b"{}", b"[]"] * (MAX_CONTAINERS // 2))
+    told = f"holds more than {MAX_CONTAINERS:,} objects and lists"
+    assert find_problems(most + b"]") == [(("body",), told)]
+    assert len(read_json(most[:-3] + b"]", "body")) == MAX_CONTAINERS - 1
+    texts = ["[{" * 30, '"[', "\\", '\\"]'] * (MAX_CONTAINERS // 60)
+    assert read_json(json.dumps(texts), "body") == texts
 
 
 def test_names_every_repeated_key() -> None:

@@ -1,6 +1,7 @@
 """Changing a config schema: its rows are migrated, dropped or brought back in the same transaction."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -66,6 +67,26 @@ async def test_an_unchanged_schema_touches_no_row(client: Any, world: Any, sql: 
     assert await sql.fetch("SELECT id, xmin::text FROM configs ORDER BY id") == before
     stored = await sql.fetch("SELECT key, position FROM integration_config_schema ORDER BY position")
     assert [row["key"] for row in stored] == [field["key"] for field in fields]
+
+
+@pytest.mark.parametrize(("wanted", "legacy"), [("SECRET", False), ("STRING", True), ("STRING", False)])
+async def test_a_number_that_would_lose_digits_refuses_the_change(
+    client: Any, world: Any, sql: Any, wanted: str, legacy: bool
+) -> None:
+    """A value of older software with more digits than can be sealed, or spelled, refuses the change by name."""
+    await change(client, world, {"key": "extra", "type": "JSON"})
+    await sql.execute(
+        "INSERT INTO configs (id, integration_id, key, value, config_type, legacy, updated_by) "
+        """VALUES (gen_random_uuid(), $1, 'extra', '{"value": [0.12345678901234567890123]}', 'json', $2, 'older')""",
+        uuid.UUID(world.integration),
+        legacy,
+    )
+    fields = [{"key": "extra", "type": wanted}]
+    answer = await client.refused("UpdateIntegration", input={"id": world.integration, "configSchema": fields})
+    assert answer.codes == ["BAD_USER_INPUT"]
+    assert "digits" in str(answer.problems)
+    kept = await sql.fetchval("SELECT value::text FROM configs WHERE key = 'extra'")
+    assert kept == '{"value": [0.12345678901234567890123]}'
 
 
 CONVERSIONS = {

@@ -105,3 +105,33 @@ async def test_removed_and_written_again_is_a_newer_version(client: Any, world: 
         "SetIntegrationConfig", input={**given, "config": {"url": "x"}, "expectedVersions": {"url": 1}}
     )
     assert answer.errors[0]["extensions"]["currentVersion"] == 2
+
+
+READ = "query ($id: ID!) { integration(id: $id) { updatedAt configSchema { key type } } }"
+CHANGE = "mutation ($i: UpdateIntegrationInput!) { updateIntegration(input: $i) { integration { updatedAt } } }"
+
+
+@pytest.mark.parametrize("dry", [True, False])
+async def test_a_schema_is_not_written_over_a_newer_one(dry: bool, client: Any, world: Any) -> None:
+    """`expectedUpdatedAt` refuses a change of an integration over somebody else's newer one, a dry run too; who knows
+    the newer one goes through."""
+    seen = (await client.run(READ, id=world.integration))["integration"]["updatedAt"]
+    theirs = {"id": world.integration, "description": "theirs", "expectedUpdatedAt": seen}
+    now = (await client.run(CHANGE, i=theirs))["updateIntegration"]["integration"]["updatedAt"]
+    before = (await client.run(READ, id=world.integration))["integration"]
+    mine = {"id": world.integration, "configSchema": [{"key": "mine", "type": "STRING"}], "dryRun": dry}
+    answer = await client.refused(CHANGE, i={**mine, "expectedUpdatedAt": seen})
+    assert answer.codes == ["CONFLICT"]
+    assert (await client.run(READ, id=world.integration))["integration"] == before
+    await client.run(CHANGE, i={**mine, "expectedUpdatedAt": now})
+
+
+async def test_a_mapping_is_not_written_over_another_entity(client: Any, world: Any) -> None:
+    """`expectedEntityId` refuses a change of a mapping that somebody else has given another entity id meanwhile."""
+    given = {"id": world.mapping, "entityId": "mine", "expectedEntityId": "41"}
+    assert (await client.refused("UpdateMapping", input=given)).codes == ["CONFLICT"]
+    data = await client.run("Resolve", integration="halo-psa", organizationId=world.organization)
+    assert data["resolve"]["entityId"] == "42"
+    await client.run("UpdateMapping", input={**given, "expectedEntityId": "42"})
+    data = await client.run("Resolve", integration="halo-psa", organizationId=world.organization)
+    assert data["resolve"]["entityId"] == "mine"

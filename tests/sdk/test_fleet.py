@@ -176,7 +176,7 @@ async def test_nobody_holds_an_old_value(
     for task in going:
         task.cancel()
     ended = await asyncio.gather(*going, return_exceptions=True)
-    assert all(isinstance(result, asyncio.CancelledError) for result in ended), ended
+    assert [result for result in ended if not isinstance(result, asyncio.CancelledError)] == []
     cuts = sum(member.cuts for member in fleet)
     for client in clients:
         await client.close()

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from strongroom import Internal, LimitExceeded, SettingsError, StrongroomError, Unavailable
+from strongroom.cache import Cache
 from strongroom.changes import Change
-from strongroom.feed import Feed, Hear, Listen, NextLine
+from strongroom.feed import Feed, Hear, Listen, NextLine, Trouble
 from strongroom.flows import Flows, Lost, Pause, Reply, Send, is_query
 from strongroom.settings import find_token, find_url
+from tests.sdk.servers import GOOD as GOOD_ANSWER
+from tests.sdk.servers import ORGANIZATION
 
 QUERY = "query Q { organizations { totalCount } }"
 MUTATION = "mutation M { deleteConfig(input: {id: 1}) { id } }"
@@ -34,7 +37,9 @@ def run(flow: Generator[Any, Any, Any], *answers: Any) -> tuple[Any, list[Any]]:
         return error, steps
 
 
-@pytest.mark.parametrize("lost", [Lost("ConnectError"), AWAY, Reply(503, b"upstream"), Reply(502, b"[]")])
+@pytest.mark.parametrize(
+    "lost", [Lost("ConnectError"), AWAY, Reply(503, b"upstream"), Reply(502, b"[]"), Reply(408, b""), Reply(522, b"<")]
+)
 def test_a_query_is_tried_again(lost: Any) -> None:
     """A query that was not answered is sent again after growing pauses with jitter, as often as it may be."""
     flows = Flows(2, chance=lambda: 0.5)
@@ -146,6 +151,33 @@ def test_tokens_that_are_none(given: str | None, monkeypatch: pytest.MonkeyPatch
     assert find_token(None) == "from-the-environment"
 
 
+RESOLVED = Reply(200, GOOD_ANSWER)
+SLOW_DOWN = Reply(200, b'{"errors": [{"message": "x", "extensions": {"code": "LIMIT_EXCEEDED", "retryAfter": 7}}]}')
+BROKEN = Reply(200, b'{"errors": [{"message": "x", "extensions": {"code": "INTERNAL", "reference": "abc"}}]}')
+
+
+@pytest.mark.parametrize("answer", [Lost("ConnectError"), AWAY, SLOW_DOWN, BROKEN, Reply(500, b"<p>"), Reply(200, b"")])
+def test_what_says_nothing_of_a_config_leaves_the_last_known_good(answer: Any) -> None:
+    """A service that is down, overloaded, broken or not there at all is bridged by what was known, which says so."""
+    flows = Flows(0, Cache(max_age=0.0))
+    error, _ = run(flows.resolve("halo", ORGANIZATION), answer)
+    assert isinstance(error, (Internal, LimitExceeded, Unavailable))
+    for again in (RESOLVED, answer, RESOLVED, answer, answer):
+        found, _ = run(flows.resolve("halo", ORGANIZATION), again)
+        assert found["port"] == 443
+    assert found.stale
+
+
+@pytest.mark.parametrize("code", ["NOT_FOUND", "FORBIDDEN", "UNAUTHENTICATED", "UNDECRYPTABLE", "BAD_USER_INPUT"])
+def test_what_the_service_says_of_a_config_counts(code: str) -> None:
+    """A refusal is raised, and what was known is forgotten: it is not handed out when the service is gone either."""
+    flows = Flows(0, Cache(max_age=0.0))
+    refusal = Reply(200, json.dumps({"errors": [{"message": "x", "extensions": {"code": code}}]}).encode())
+    assert run(flows.resolve("halo", ORGANIZATION), RESOLVED)[0]["port"] == 443
+    assert run(flows.resolve("halo", ORGANIZATION), refusal)[0].code == code
+    assert isinstance(run(flows.resolve("halo", ORGANIZATION), Lost("ConnectError"))[0], Unavailable)
+
+
 def event(cursor: str, *changes: dict[str, Any], reset: bool = False, more: bool = False) -> list[str]:
     told = {"cursor": cursor, "reset": reset, "more": more, "changes": changes}
     return ["event: next", f"data: {json.dumps({'data': {'configChanged': told}})}", ""]
@@ -164,7 +196,7 @@ def listen(feed: Feed, *streams: list[str] | None) -> list[Any]:
     while True:
         step = flow.send(answer)
         if isinstance(step, NextLine):
-            answer = lines.pop(0) if lines else None
+            answer = lines.pop(0).encode() if lines else None
             continue
         steps.append(step)
         answer = None
@@ -172,7 +204,7 @@ def listen(feed: Feed, *streams: list[str] | None) -> list[Any]:
             if not waiting:
                 return steps
             found = waiting.pop(0)
-            answer, lines = found is not None, list(found or [])
+            answer, lines = "gone" if found is None else "", list(found or [])
 
 
 def test_a_feed_begins_with_a_reset_and_goes_on_with_its_cursor() -> None:
@@ -202,6 +234,10 @@ def test_a_feed_that_is_told_of_a_reset() -> None:
     [
         ["event: next", 'data: {"errors": [{"message": "x"}]}', "", "event: complete", "data:", ""],
         ["event: next", 'data: {"data": null}', ""],
+        ["event: next", 'data: {"data": []}', ""],
+        ["event: next", 'data: {"data": {"configChanged": 5}}', ""],
+        ["event: next", 'data: {"data": {"configChanged": {"cursor": "c2"}}}', ""],
+        event("c2", {"integrationId": "i"}),
     ],
 )
 def test_a_feed_whose_cursor_is_refused(refusal: list[str]) -> None:
@@ -212,6 +248,18 @@ def test_a_feed_whose_cursor_is_refused(refusal: list[str]) -> None:
     assert [step.changes for step in steps if isinstance(step, Hear)] == [(Change(reset=True),)] * 2
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "LIMIT_EXCEEDED"])
+def test_a_feed_that_is_ended_for_a_while(code: str) -> None:
+    """A service that cannot tell now tells later all that was missed: where the feed was is not forgotten."""
+    told = json.dumps({"errors": [{"message": "the changes cannot be read", "extensions": {"code": code}}]})
+    ended = ["event: next", f"data: {told}", "", "event: complete", "data:", ""]
+    steps = listen(Feed(), [*event("c1"), *ended], ended, event("c5", PORT))
+    asked = [json.loads(step.body)["variables"]["after"] for step in steps if isinstance(step, Listen)]
+    assert asked == [None, "c1", "c1", "c5"]
+    heard = [change for step in steps if isinstance(step, Hear) for change in step.changes]
+    assert heard == [Change(reset=True), Change("i", "halo", "o", ("port",), 2)]
+
+
 @pytest.mark.parametrize(
     "noise", [["event: complete", "data:", ""], ["event: next", "data: nonsense", ""], ["", "", "data"]]
 )
@@ -220,6 +268,17 @@ def test_a_feed_that_ends_or_is_no_feed(noise: list[str]) -> None:
     steps = listen(Feed(), event("c1"), noise, event("c2"))
     asked = [json.loads(step.body)["variables"]["after"] for step in steps if isinstance(step, Listen)]
     assert asked == [None, "c1", "c1", "c2"]
+
+
+def test_a_feed_that_is_not_to_be_had_says_so_once() -> None:
+    """Why, when it is first missed, and again after it was heard; a cut that is mended at once is not told."""
+    refusal = ["event: next", 'data: {"errors": [{"message": "no, not you"}]}', ""]
+    steps = listen(Feed(), refusal, None, event("c1"), event("c2"), None, refusal, [], event("c3"), [], event("c4"))
+    assert [step.why for step in steps if isinstance(step, Trouble)] == [
+        "no, not you",
+        "gone",
+        "the stream ends at once",
+    ]
 
 
 def test_a_feed_comes_back_soon_and_then_less_often() -> None:

@@ -4,9 +4,13 @@ import asyncio
 import copy
 import json
 import logging
+import os
 import pickle
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,8 @@ from rich.traceback import Traceback
 from strongroom import AsyncStrongroom, Forbidden, LimitExceeded, ResolvedConfig, Strongroom, StrongroomError
 from strongroom.api import SetIntegrationConfigInput
 from tests.sdk.servers import ANSWER, ORGANIZATION, SECRET, TOKEN, OddServer, reply
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Serve = Callable[..., OddServer]
 
@@ -40,6 +46,8 @@ def test_nothing_is_in_any_form_of_a_config(capfd: pytest.CaptureFixture[str]) -
     shown += [console.export_text(), repr(pickle.loads(pickle.dumps(error))), "".join(capfd.readouterr())]
     assert not [text for text in shown if SECRET in text]
     assert "[SECRET]" in shown[0]
+    odd = ResolvedConfig({**ANSWER, "organization": {"id": "o", "name": "Northwind>\nERROR forged\x1b[2J"}})
+    assert repr(odd).isprintable()
     for attempt in (pickle.dumps, json.dumps, vars):
         with pytest.raises(TypeError):
             attempt(config)
@@ -48,6 +56,47 @@ def test_nothing_is_in_any_form_of_a_config(capfd: pytest.CaptureFixture[str]) -
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.message, again.extensions) == (Forbidden, "no", {"keys": ["api_key"]})
     assert copy.deepcopy(error).extensions == {"keys": ["api_key"]}
+
+
+FAILING = """
+from strongroom import ResolvedConfig
+from tests.sdk.servers import ANSWER, SECRET
+
+config = ResolvedConfig(ANSWER)
+other = {**ANSWER, "config": {"api_key": SECRET + "2", "port": 1}}
+
+
+def test_a_dictionary():
+    assert config == {"api_key": "x", "port": 443, "more": 1}
+
+
+def test_what_it_was():
+    assert dict(config) | {"port": 1} == config
+
+
+def test_another_config():
+    assert config == ResolvedConfig(other)
+
+
+def test_something_else():
+    assert config == 5
+
+
+def test_members():
+    assert [config] == [{}] and "none" in config
+"""
+
+
+def test_nothing_is_in_what_pytest_shows(tmp_path: Path) -> None:
+    """An assertion about a config that fails shows which keys are at fault, and no secret, as wordy as it may be."""
+    (tmp_path / "test_failing.py").write_text(FAILING)
+    command = [sys.executable, "-m", "pytest", "-vv", "--showlocals", "-p", "_strongroom_pytest", "--rootdir", tmp_path]
+    environ = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'sdk' / 'src'}"}
+    done = subprocess.run([*command, tmp_path], env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "5 failed" in done.stdout, done.stdout + done.stderr
+    assert "only the right has: 'more'" in done.stdout
+    assert "differ in: 'api_key', 'port'" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
 
 
 def _raise(config: ResolvedConfig) -> None:
@@ -60,7 +109,7 @@ def list_locals(error: BaseException) -> str:
     seen: BaseException | None = error
     while seen is not None:
         for frame, _ in traceback.walk_tb(seen.__traceback__):
-            if "strongroom" in frame.f_code.co_filename or "httpx" in frame.f_code.co_filename:
+            if frame.f_globals["__name__"].partition(".")[0] in {"strongroom", "httpx"}:
                 found += [
                     f"{frame.f_code.co_qualname} {name}={_spell(value)}" for name, value in frame.f_locals.items()
                 ]

@@ -125,8 +125,25 @@ def test_it_is_typed(python: Path) -> None:
     site = run(python, "-c", "import strongroom, pathlib; print(pathlib.Path(strongroom.__file__).parent)").strip()
     assert (Path(site) / "py.typed").exists()
     assert str(ROOT) not in site or ".pytest_cache" in site
+    plugin = "import importlib.metadata as m, sys; m.entry_points(group='pytest11')['strongroom'].load(); "
+    assert "'strongroom'" not in run(python, "-c", f"{plugin} print(sorted(sys.modules))")
     loaded = run(python, "-c", "import sys, strongroom; print(sorted(sys.modules))")
     assert "'pydantic'" not in loaded
+
+
+def test_the_examples_are_typed(python: Path, tmp_path: Path) -> None:
+    """A user's pyright, as strict as it can be, finds every type that the README's examples use in the wheel, and the
+    one fault that is planted."""
+    first, asynchronous, *rest = EXAMPLE.findall((SDK / "README.md").read_text())
+    (tmp_path / "pyrightconfig.json").write_text(f'{{"typeCheckingMode": "strict", "pythonVersion": "{OLDEST}"}}')
+    (tmp_path / "first.py").write_text(first)
+    (tmp_path / "asynchronous.py").write_text(asynchronous)
+    (tmp_path / "rest.py").write_text("\n".join(["from strongroom import Strongroom", *rest]))
+    (tmp_path / "wrong.py").write_text(f"{first}\nnumber: int = config.entity_id\n")
+    checker = [sys.executable, "-m", "pyright", "--project", str(tmp_path), "--pythonpath", str(python)]
+    found = subprocess.run(checker, capture_output=True, text=True, check=False).stdout
+    assert "1 error, 0 warnings" in found, found
+    assert "wrong.py" in found
 
 
 def test_the_command_line(python: Path, service: Any, place: Any) -> None:

@@ -1,10 +1,31 @@
 """Rows to work on, and what they must have become."""
 
+import asyncio
+import uuid
 from typing import Any
 
 from db.sessions import Database
 from db.stored import select_stored, stored
 from db.vault import Opened, Vault, open_rows
+from workers.seal import Seal
+from workers.tasks import Batch, Counts
+
+
+class Fragile(Seal):
+    """SEAL that raises for chosen rows, or always, or waits before each batch."""
+
+    def __init__(self, bad: set[uuid.UUID] | None = None, error: Exception | None = None, pause: float = 0) -> None:
+        self.bad = bad
+        self.error = error or ValueError("s3cret-value")
+        self.pause = pause
+        self.sizes: list[int] = []
+
+    async def work(self, batch: Batch) -> Counts:
+        self.sizes.append(len(batch.ids))
+        await asyncio.sleep(self.pause)
+        if self.bad is None or self.bad.intersection(batch.ids):
+            raise self.error
+        return await super().work(batch)
 
 
 async def plant_secrets(sql: Any, count: int, *, organizations: int = 5, fields: int = 20) -> None:

@@ -11,8 +11,9 @@ from db.configs import StandaloneWrite, set_config
 from db.fields import Field
 from db.integrations import create_integration, set_integration_config, update_integration
 from db.models import BackfillKind, BackfillStatus
+from db.runs import cancel_backfill, pause_backfill
 from db.values import ConfigType
-from workers import door
+from workers import certificate, door
 
 VERIFY = BackfillKind.VERIFY
 FIELDS = [Field("url", ConfigType.STRING), Field("token", ConfigType.SECRET, position=1)]
@@ -70,6 +71,37 @@ async def test_the_certificate_says_what_was_proved(shut, root_keyring, sql):
     } == constraints
     (event,) = await sql.fetch("SELECT detail FROM audit_log WHERE action = 'backfill.certify'")
     assert json.loads(event["detail"]) == {"run": str(shut.id), **shut.certificate}
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_key_that_does_not_open_keeps_the_door_open(integration, backfill, sql, dry_run):
+    """A data key that nothing is sealed by fails the run as well, a dry one too, and nobody is shut out by that."""
+    key = uuid.uuid4()
+    await sql.execute(
+        "INSERT INTO data_keys (id, root_key_id, wrapped, active) VALUES ($1, 'root-1', '\\x00', false)", key
+    )
+    run = await backfill(VERIFY, dry_run=dry_run)
+    assert (run.status, run.certificate) == (BackfillStatus.FAILED, None)
+    assert f"data key {key}" in run.error
+    assert await sql.fetchval("SELECT count(*) FROM pg_trigger WHERE tgname = 'tied_to_field'") == 0
+
+
+@pytest.mark.parametrize("move", [cancel_backfill, pause_backfill])
+async def test_a_run_that_is_stopped_while_it_is_certified(integration, backfill, sql, transact, monkeypatch, move):
+    """Stopped when everything is proved and shut, and only the certificate is missing: the door is open again, and
+    there is no certificate, neither with the run nor in the audit log."""
+    count = certificate._count
+
+    async def stop(session: Any, run: Any) -> Any:
+        await transact(lambda t: move(t, run.id))
+        return await count(session, run)
+
+    monkeypatch.setattr(certificate, "_count", stop)
+    run = await backfill(VERIFY)
+    assert run.status in (BackfillStatus.CANCELLED, BackfillStatus.PAUSED)
+    assert await sql.fetchval("SELECT count(*) FROM pg_trigger WHERE tgname = 'tied_to_field'") == 0
+    assert await sql.fetchval("SELECT count(*) FROM pg_constraint WHERE conname = 'ck_configs_not_legacy'") == 0
+    assert await sql.fetchval("SELECT count(*) FROM audit_log WHERE action = 'backfill.certify'") == 0
 
 
 async def test_a_dry_run_certifies_nothing(integration, backfill, sql):

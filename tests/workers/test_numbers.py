@@ -7,6 +7,7 @@ from db.models import BackfillKind, BackfillStatus
 from db.stored import INEXACT, select_stored, stored
 from db.values import ConfigType
 from db.vault import Opened, open_rows
+from workers.outcomes import TOO_EXACT
 
 EXACT = ["0.1", "1.10", "-0", "3.0", "1e5", "1e400", "9007199254740993", "123456789012345678901234567890", "1e-7"]
 INEXACT_ONES = ["0.12345678901234567890123", "123456789012345678.5", "1" * 400 + ".5", "1e-400", "1" * 5_000]
@@ -82,3 +83,16 @@ async def test_verify_reads_them(sql, backfill) -> None:
     await sql.execute("DELETE FROM configs WHERE key = 'secret'")
     assert (await backfill(BackfillKind.VERIFY)).status is BackfillStatus.SUCCEEDED
     assert await sql.fetchval("SELECT count(*) FROM configs") == len(rows) // 6 * 2
+
+
+async def test_what_is_written_anew_loses_no_digits_either(sql, backfill) -> None:
+    """A row that would be wrapped or converted is left alone where that would round a number beside the value."""
+    rows = await plant(sql, ["0"])
+    await sql.execute("DELETE FROM configs WHERE key NOT IN ('json', 'int')")
+    await sql.execute("UPDATE configs SET value = '[0.12345678901234567890123]' WHERE key = 'json'")
+    await sql.execute("""UPDATE configs SET value = '{"value": "5", "n": 123456789012345678.5}' WHERE key = 'int'""")
+    before = await sql.fetch("SELECT id, value::text FROM configs ORDER BY id")
+    run = await backfill()
+    assert (len(rows), run.changed, run.quarantined) == (6, 0, 2)
+    assert await sql.fetch("SELECT id, value::text FROM configs ORDER BY id") == before
+    assert {row["reason"] for row in await sql.fetch("SELECT reason FROM quarantined_configs")} == {TOO_EXACT}

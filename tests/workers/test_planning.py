@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import uuid
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from db.models import BackfillKind, BackfillStatus
-from db.runs import cancel_backfill, pause_backfill, resume_backfill, start_backfill
+from db.runs import RunLimits, cancel_backfill, pause_backfill, resume_backfill, start_backfill
 from db.sessions import Database
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.engine import Engine
@@ -71,6 +72,61 @@ async def test_rows_that_come_while_a_run_is_planned_are_done(small_slices, tran
         pass
     assert (await see(run.id)).processed == 157
     await assert_sealed_once(database, vault, 157)
+
+
+async def test_a_few_rows_among_many(small_slices, transact, backfill, sql, database, vault):
+    """A run that is about one organization goes through the whole table, some rows at a time: no statement of it looks
+    at more than a slice's, however few of them it is about. A slice without any is done when it is cut."""
+    await plant_secrets(sql, 450, organizations=9)
+    await backfill()
+    (owner, *_) = [row["id"] for row in await sql.fetch("SELECT DISTINCT organization_id AS id FROM configs")]
+    limits = RunLimits([uuid.UUID(str(owner))])
+    rotated = await backfill(BackfillKind.ROTATE, limits=limits)
+    owned = await sql.fetchval("SELECT count(*) FROM configs WHERE organization_id = $1", owner)
+    assert (rotated.status, rotated.total, rotated.changed) == (BackfillStatus.SUCCEEDED, owned, owned)
+    assert 0 < owned < 100
+    sizes = await sql.fetch(_TABLE_ROWS, rotated.id)
+    assert [row["rows"] for row in sizes] == [100, 100, 100, 100, 50]
+    nothing = await transact(lambda t: start_backfill(t, BackfillKind.ROTATE, limits=RunLimits((), True)))
+    engine = Engine(database, vault, shift=0)
+    while not await sql.fetchval("SELECT planned FROM backfill_runs WHERE id = $1", nothing.id):
+        await engine.work(nothing.id)
+    slices = await sql.fetch("SELECT * FROM backfill_slices WHERE run_id = $1 ORDER BY number", nothing.id)
+    assert [row["done"] and row["heartbeat_at"] is None for row in slices] == [True, True, True, True, False]
+
+
+_TABLE_ROWS = """
+SELECT s.number, count(*) AS rows FROM backfill_slices s JOIN configs c
+    ON c.id > coalesce(s.lower[1], '00000000-0000-0000-0000-000000000000')
+    AND c.id <= coalesce(s.upper[1], 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+WHERE s.run_id = $1 AND s.source = 'configs' GROUP BY s.number ORDER BY s.number
+"""
+
+
+async def test_a_history_without_anything_to_do(small_slices, backfill, sql):
+    """SEAL goes through the history only when an entry in the clear has become a secret: it is long, and standing runs
+    come every few seconds."""
+    await plant_secrets(sql, 40)
+    await sql.execute(_PLANT_HISTORY)
+    await backfill()
+    sources = "SELECT DISTINCT source FROM backfill_slices"
+    assert [row["source"] for row in await sql.fetch(sources)] == ["configs"]
+    await sql.execute("UPDATE integration_config_schema SET type = 'secret' WHERE key = 'plain'")
+    await sql.execute(
+        "INSERT INTO configs (id, key, value, config_type, updated_by) "
+        "VALUES (gen_random_uuid(), 'one', '{}', 'secret', 'test')"
+    )
+    assert (await backfill()).changed == 301
+    assert await sql.fetchval("SELECT count(*) FROM config_history WHERE sealed IS NULL") == 0
+
+
+_PLANT_HISTORY = """
+INSERT INTO integration_config_schema (id, integration_id, key, type)
+    SELECT gen_random_uuid(), id, 'plain', 'string' FROM integrations;
+INSERT INTO config_history (id, integration_id, key, value, config_type, version, changed_at, changed_by, reason)
+    SELECT gen_random_uuid(), i.id, 'plain', '{"value": "v"}', 'string', g, now(), 'test', 'test'
+    FROM integrations i, generate_series(1, 300) g
+"""
 
 
 async def test_a_batch_is_of_neighbours(transact, sql, database, vault):

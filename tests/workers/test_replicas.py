@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from db.embedded.account import find_account
 from db.models import BackfillKind, BackfillStatus
 from db.runs import start_backfill
 from db.sessions import WriteSession
+from tests.folders import make_folder
 from tests.workers.kit import assert_sealed_once, plant_secrets
 from workers.engine import Engine
 from workers.load import Bounds, Lag, read_lag
@@ -31,7 +31,7 @@ def replica(servers: EmbeddedServers) -> Iterator[Path]:
     sockets = servers.database_url.partition("?host=")[2]
     account = find_account(Path(sockets).parent / "data")
     user: dict[str, Any] = {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
-    folder = Path(tempfile.mkdtemp(prefix="sr", dir="/tmp"))
+    folder = make_folder()
     if account is not None:
         account.owns(folder)
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C"}

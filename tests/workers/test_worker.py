@@ -14,13 +14,12 @@ from arq import Worker
 
 from db.errors import SettingsError
 from db.models import BackfillKind, BackfillStatus
-from db.queue import QUEUE, connect
+from db.queue import QUEUE
 from db.runs import cancel_backfill, start_backfill
 from db.settings import Settings
 from tests.workers.kit import assert_sealed_once, plant_secrets
-from workers.engine import SHIFT, Engine
 from workers.jobs import look_for_runs, work_on_run
-from workers.worker import make_worker, open_parts, run, work
+from workers.worker import open_parts, run, work
 
 ROOT = Path(__file__).resolve().parents[2]
 SEAL = BackfillKind.SEAL
@@ -187,31 +186,3 @@ async def test_a_worker_that_loses_redis_ends(sql, redis_url, start_worker, serv
     log = worker.log.read_text()
     assert "Redis does not answer any more" in log
     assert "Traceback" not in log
-
-
-async def test_no_job_runs_longer_than_a_minute(database, vault, redis_url):
-    """A shift, the batch and the pause at its end fit into the time that arq gives a job, which is under a minute."""
-    worker = make_worker(redis_url, database, vault)
-    longest = max(function.timeout_s or 0 for function in worker.functions.values())
-    assert SHIFT + 2 * 10 < longest < 60
-
-
-async def test_a_job_enqueues_the_rest(sql, transact, redis_url, see, database, vault):
-    """A job whose shift is over rings once more, under a fresh id, until the run is over; it raises nothing."""
-    await plant_secrets(sql, 60)
-    started = await transact(lambda t: start_backfill(t, SEAL, batch_size=20))
-    redis, ids = connect(redis_url), []
-    context = {"engine": Engine(database, vault, shift=0), "redis": redis}
-    try:
-        for _ in range(20):
-            await work_on_run(context, str(started.id))
-            jobs = await redis.queued_jobs()
-            if not jobs:
-                break
-            assert [list(job.args) for job in jobs] == [[str(started.id)]]
-            ids += [job.job_id for job in jobs]
-            await redis.flushdb()
-    finally:
-        await redis.aclose(close_connection_pool=True)
-    assert (await see(started.id)).status is BackfillStatus.SUCCEEDED
-    assert len(set(ids)) == len(ids) == 2

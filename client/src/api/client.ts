@@ -14,7 +14,7 @@ function makeClient(readToken: () => string, exchanges: Exchange[]): Client {
   });
 }
 
-export function bearer(token: string): Record<string, string> {
+function bearer(token: string): Record<string, string> {
   return { authorization: `Bearer ${token}` };
 }
 

@@ -31,6 +31,8 @@ export function tell(error: CombinedError): string {
   switch (codeOf(error)) {
     case "UNREACHABLE":
       return "The service does not answer. Check that it is running, then try again.";
+    case "UNAUTHENTICATED":
+      return "Your sign-in had ended, so this was not done. Try it again.";
     case "INTERNAL": {
       const reference = extensionOf(error, "reference");
       return `Something went wrong in the service.${typeof reference === "string" ? ` Reference: ${reference}` : ""}`;

@@ -32,10 +32,12 @@ export class Pages<Row> {
   #cursor: string | null = null;
   #busy = false;
   readonly #load: LoadPage<Row>;
+  readonly #idOf: (row: Row) => unknown;
   readonly #listeners = new Set<() => void>();
 
-  constructor(load: LoadPage<Row>) {
+  constructor(load: LoadPage<Row>, idOf: (row: Row) => unknown) {
     this.#load = load;
+    this.#idOf = idOf;
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -57,7 +59,7 @@ export class Pages<Row> {
         return;
       }
       this.#cursor = page.cursor;
-      this.#change({ rows: [...this.#state.rows, ...page.rows], status: "ready", hasNext: page.hasNext });
+      this.#change({ rows: this.#join(page.rows), status: "ready", hasNext: page.hasNext });
     });
   };
 
@@ -66,16 +68,28 @@ export class Pages<Row> {
     this.#change({ rows: this.#state.rows.map(change).filter((row) => row !== null) });
   };
 
+  /** A row that was written since it was read may come once more, further down: it stays where it is, as it is now. */
+  #join(rows: readonly Row[]): Row[] {
+    const come = new Map(rows.map((row) => [this.#idOf(row), row]));
+    const before = this.#state.rows.map((row) => {
+      const id = this.#idOf(row);
+      const again = come.get(id);
+      come.delete(id);
+      return again ?? row;
+    });
+    return [...before, ...come.values()];
+  }
+
   #change(part: Partial<PagesState<Row>>): void {
     this.#state = { ...this.#state, ...part };
     this.#listeners.forEach((listener) => listener());
   }
 }
 
-/** The pages of a list. `key` is all that the list depends on: another key is another list. */
-export function usePages<Row>(key: string, load: LoadPage<Row>): [PagesState<Row>, Pages<Row>] {
+/** The pages of a list. `key` is all that the list depends on: another key is another list. `idOf` tells rows apart. */
+export function usePages<Row>(key: string, load: LoadPage<Row>, idOf: (row: Row) => unknown): [PagesState<Row>, Pages<Row>] {
   // eslint-disable-next-line react-hooks/exhaustive-deps -- `key` stands for what `load` closes over
-  const pages = useMemo(() => new Pages(load), [key]);
+  const pages = useMemo(() => new Pages(load, idOf), [key]);
   const state = useSyncExternalStore(pages.subscribe, pages.read);
   useEffect(() => {
     if (pages.read().rows.length === 0) pages.more();

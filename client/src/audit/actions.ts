@@ -19,6 +19,8 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   "token.revoke": "revoked a token",
   "token.rotate": "rotated a token",
   "token.admin": "replaced the admin token",
+  "sign_in.accept": "signed in",
+  "sign_in.refuse": "a sign-in was refused",
   "key.create": "made a data key",
   "key.rotate": "rotated a data key",
   "key.wrap": "wrapped a key again",
@@ -33,6 +35,8 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   "backfill.verify": "verified rows",
   "backfill.rewrap": "wrapped keys again",
   "backfill.certify": "certified what a run proved",
+  "scrub.start": "began to scrub what sealing left",
+  "scrub.finish": "scrubbed what sealing left",
 };
 
 export function describeAction(action: string): string {

@@ -15,7 +15,7 @@ import { ACTIONS, describeAction } from "./actions";
 const COLUMNS: readonly Column<EventFragment>[] = [
   { id: "at", title: "When", cell: ({ at }) => <Moment at={at} /> },
   { id: "actor", title: "Who", cell: ({ actor }) => actor },
-  { id: "action", title: "What", cell: ({ action }) => describeAction(action) },
+  { id: "action", title: "What", cell: ({ action, times }) => (times > 1 ? `${describeAction(action)} × ${times.toLocaleString()}` : describeAction(action)) },
   { id: "keys", title: "Keys", cell: ({ keys }) => (keys ? <code>{keys.join(", ")}</code> : "–") },
   { id: "integration", title: "Integration", cell: ({ integration, integrationId }) => (integration ? <Badge tone="accent">{integration.name}</Badge> : integrationId ? "(deleted)" : "–") },
   { id: "organization", title: "Organization", cell: ({ organization, organizationId }) => organization?.name ?? (organizationId ? "(deleted)" : "–") },
@@ -49,7 +49,7 @@ export function AuditPage(): ReactElement {
   const [state, pages] = usePages<EventFragment>(JSON.stringify(filter), async (after) => {
     const { data, error } = await client.query(AuditEventsDocument, { filter, first: 100, after }, { requestPolicy: "network-only" });
     return error ?? (data && pageOf(data.auditEvents));
-  });
+  }, ({ id }) => id);
   const open = parameters.get("event");
   const event = state.rows.find(({ id }) => id === open);
   const withEvent = (id: string | null): URLSearchParams => {
@@ -94,7 +94,7 @@ export function AuditPage(): ReactElement {
         linkOf={({ id }) => `/audit?${withEvent(id).toString()}`}
         empty={narrowed ? <NothingFound clear={() => setParameters({})} /> : <Empty title="Nothing has been done yet" />}
       />
-      {event && <EventDrawer event={event} close={() => setParameters(withEvent(null))} />}
+      {event && <EventDrawer event={event} close={() => setParameters(withEvent(null), { replace: true })} />}
     </PageFrame>
   );
 }
@@ -113,10 +113,19 @@ function moment(text: string | null): string | null {
   return date && !Number.isNaN(date.getTime()) ? date.toISOString() : null;
 }
 
+function Span({ event: { at, lastAt } }: { event: EventFragment }): ReactElement {
+  return (
+    <>
+      <Moment at={at} /> to <Moment at={lastAt} />
+    </>
+  );
+}
+
 function EventDrawer({ event, close }: { event: EventFragment; close: () => void }): ReactElement {
   const [raw, setRaw] = useState(false);
   const facts: readonly Fact[] = [
-    ["When", <Moment at={event.at} />],
+    ["When", event.times > 1 ? <Span event={event} /> : <Moment at={event.at} />],
+    ["Times", event.times > 1 ? event.times.toLocaleString() : null],
     ["Who", event.actor],
     ["What", `${describeAction(event.action)} (${event.action})`],
     ["Keys", event.keys?.join(", ") ?? null],

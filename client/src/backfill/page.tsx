@@ -1,7 +1,7 @@
 import { useState, type ReactElement } from "react";
 import { useQuery } from "urql";
 import { RunsDocument, type RunFragment } from "../api/generated";
-import { Empty, Failure, Loading, PageFrame } from "../components/basics";
+import { Button, Failure, Loading, PageFrame } from "../components/basics";
 import { Quarantine } from "./quarantine";
 import { RunCard } from "./run";
 import { isActive } from "./runs";
@@ -9,9 +9,13 @@ import { RootKeys } from "./root-keys";
 import { RunTable } from "./run-table";
 import { Start, type Wanted } from "./start";
 
+/** As many runs as one page of the service's can have. */
+const MOST = 200;
+
 /** Runs: start one, watch it, steer it, and see what it left alone. */
 export function BackfillPage(): ReactElement {
-  const [{ data, error }, again] = useQuery({ query: RunsDocument, variables: { first: 20 } });
+  const [first, setFirst] = useState(20);
+  const [{ data, error }, again] = useQuery({ query: RunsDocument, variables: { first } });
   const [round, setRound] = useState(0);
   // Kept here: the form goes away while a run is under way, and what was chosen for the dry run is for the real one, too.
   const [wanted, setWanted] = useState<Wanted>({ kind: "SEAL", limit: "" });
@@ -38,7 +42,8 @@ export function BackfillPage(): ReactElement {
             <div className="card-head">
               <h2>Earlier runs</h2>
             </div>
-            {over.length === 0 ? <Empty title="No run has ended yet" /> : <RunTable runs={over} />}
+            {over.length === 0 ? <p className="muted">No run has ended yet.</p> : <RunTable runs={over} />}
+            {data.backfillRuns.pageInfo.hasNextPage && first < MOST && <Button onPress={() => setFirst(MOST)}>Show more</Button>}
           </section>
         </>
       )}

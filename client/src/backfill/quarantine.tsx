@@ -15,7 +15,7 @@ export function Quarantine(): ReactElement {
   const [state, pages] = usePages<Row>("", async (after) => {
     const { data, error } = await client.query(QuarantineDocument, { first: 50, after }, { requestPolicy: "network-only" });
     return error ?? (data && pageOf(data.quarantine));
-  });
+  }, ({ config }) => config.id);
   const total = counted?.quarantine.totalCount ?? 0;
   return (
     <section className="card" aria-label="Quarantine">

@@ -4,14 +4,20 @@ import { useMutation, useSubscription } from "urql";
 import { tell } from "../api/errors";
 import { CancelRunDocument, PauseRunDocument, ResumeRunDocument, WatchRunDocument, type RunFragment } from "../api/generated";
 import { Badge, Button, Failure, Notice } from "../components/basics";
+import { useKept } from "../components/kept";
 import { Confirm } from "../components/overlays";
 import { isActive, spell, STATUSES, titleOf } from "./runs";
+
+const RETRY_MS = 3000;
+const SILENCE_MS = 6000;
 
 /** A run as it goes, told by the service as it happens. */
 export function RunCard({ run: begun, changed }: { run: RunFragment; changed: () => void }): ReactElement {
   const [{ data, error }, again] = useSubscription({ query: WatchRunDocument, variables: { id: begun.id } });
   const [told, setTold] = useState<RunFragment | null>(null);
-  const run = told ?? data?.backfillProgress ?? begun;
+  const [round, setRound] = useState(0);
+  const last = useKept(data?.backfillProgress ?? null, begun.id);
+  const run = told ?? last ?? begun;
   const [seen, setSeen] = useState(data);
   if (seen !== data) {
     // What the stream tells is newer than what a button was answered.
@@ -23,6 +29,17 @@ export function RunCard({ run: begun, changed }: { run: RunFragment; changed: ()
     if (over) changed();
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when it ends
   }, [over]);
+  useEffect(() => {
+    // A stream ends with its connection, and not every end is told of; the run goes on. Silence is asked again, too.
+    if (over) return;
+    const ask = (): void => {
+      again();
+      setRound(round + 1);
+    };
+    const timer = setTimeout(ask, error ? RETRY_MS : SILENCE_MS);
+    return () => clearTimeout(timer);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- `again` does the same whenever it is called
+  }, [data, error, over, round]);
   const [name, tone] = STATUSES[run.status];
   return (
     <section className="card" aria-label={`Run: ${titleOf(run)}`}>

@@ -29,8 +29,9 @@ export function Start({ runs, wanted, change, started }: StartProps): ReactEleme
   const limitProblem = limit === "" || /^[1-9]\d*$/.test(limit.trim()) ? null : "This is no whole number above 0.";
   const run = async (dryRun: boolean): Promise<void> => {
     const maxRowsPerSecond = limit === "" ? null : Number(limit);
-    const { data } = await start({ input: { kind, dryRun, maxRowsPerSecond } });
-    if (data) started();
+    const { data, error: refused } = await start({ input: { kind, dryRun, maxRowsPerSecond } });
+    // Somebody else may have started one, which is then there to see.
+    if (data || refused) started();
   };
   return (
     <section className="card" aria-label="Start a run">

@@ -21,7 +21,11 @@ export function Button({ icon, look = "plain", children, ...rest }: ButtonProps)
 }
 
 export function Badge({ tone = "neutral", children }: { tone?: Tone; children: ReactNode }): ReactElement {
-  return <span className={`badge ${tone}`}>{children}</span>;
+  return (
+    <span className={`badge ${tone}`} {...(typeof children === "string" ? { title: children } : {})}>
+      {children}
+    </span>
+  );
 }
 
 export type Tone = "neutral" | "accent" | "good" | "warning" | "bad";
@@ -43,7 +47,17 @@ export function Failure({ error, retry }: { error: CombinedError; retry?: () => 
   return (
     <Notice tone="bad">
       <span>{tell(error)}</span>
-      {retry && <Button onPress={retry}>Try again</Button>}
+      {retry && (
+        <Button
+          onPress={({ target }) => {
+            // The button goes with the failure: whoever pressed it by keyboard goes on in what it is part of.
+            target.closest<HTMLElement>("[role=dialog], main")?.focus({ preventScroll: true });
+            retry();
+          }}
+        >
+          Try again
+        </Button>
+      )}
     </Notice>
   );
 }

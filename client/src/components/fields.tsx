@@ -33,10 +33,11 @@ interface ChoiceFieldProps {
   readonly problem?: string | null;
   readonly hint?: string | null;
   readonly isDisabled?: boolean;
+  readonly autoFocus?: boolean;
 }
 
 /** One of a few. */
-export function ChoiceField({ label, choices, value, change, problem, hint, isDisabled }: ChoiceFieldProps): ReactElement {
+export function ChoiceField({ label, choices, value, change, problem, hint, isDisabled, autoFocus }: ChoiceFieldProps): ReactElement {
   return (
     <Select
       className="field"
@@ -48,7 +49,7 @@ export function ChoiceField({ label, choices, value, change, problem, hint, isDi
       }}
     >
       <Label>{label}</Label>
-      <Button className="control select">
+      <Button className="control select" autoFocus={autoFocus ?? false}>
         <SelectValue />
         <Icon name="chevron" />
       </Button>
@@ -69,7 +70,10 @@ export function ChoiceField({ label, choices, value, change, problem, hint, isDi
 
 interface PickerProps {
   readonly label: string;
+  /** Shown where nothing is chosen. */
   readonly none: string;
+  /** Whether nothing can be chosen again. */
+  readonly needed?: boolean;
   readonly fixed?: readonly Choice[];
   readonly value: string | null;
   readonly change: (id: string | null) => void;
@@ -77,8 +81,8 @@ interface PickerProps {
   readonly nameOf: (id: string) => Promise<string | null>;
 }
 
-/** One of many, found by typing a part of its name. `none` is shown where nothing is chosen. */
-export function Picker({ label, none, fixed = [], value, change, find, nameOf }: PickerProps): ReactElement {
+/** One of many, found by typing a part of its name. */
+export function Picker({ label, none, needed = false, fixed = [], value, change, find, nameOf }: PickerProps): ReactElement {
   const [text, setText] = useState("");
   const [found, setFound] = useState<readonly Choice[]>([]);
   const [chosen, setChosen] = useState<Choice | null>(null);
@@ -113,7 +117,7 @@ export function Picker({ label, none, fixed = [], value, change, find, nameOf }:
 
   // What was found before is narrowed at once, so that nothing moves under the pointer when the answer comes.
   const fits = found.filter(({ name }) => name.toLowerCase().includes(text.toLowerCase()));
-  const shown = text === "" || text === chosen?.name ? [{ id: "", name: none }, ...fixed, ...found] : fits;
+  const shown = text === "" || text === chosen?.name ? [...(needed ? [] : [{ id: "", name: none }]), ...fixed, ...found] : fits;
   return (
     <ComboBox
       className="field"
@@ -134,7 +138,7 @@ export function Picker({ label, none, fixed = [], value, change, find, nameOf }:
     >
       <Label>{label}</Label>
       <div className="control combo">
-        <Input placeholder={none} autoComplete="off" />
+        <Input placeholder={none} dir="auto" autoComplete="off" />
         <Button>
           <Icon name="chevron" />
         </Button>
@@ -194,10 +198,11 @@ export function TextInput(props: TextProps): ReactElement {
     >
       <Label>{label}</Label>
       {lines ? (
-        <TextArea className={code ? "control code" : "control"} rows={lines} spellCheck={!code} />
+        <TextArea className={code ? "control code" : "control"} dir={code ? "ltr" : "auto"} rows={lines} spellCheck={!code} />
       ) : (
         <Input
           className={code ? "control code" : "control"}
+          dir={code || type !== "text" ? "ltr" : "auto"}
           inputMode={mode}
           placeholder={placeholder}
           // Other than "off", this keeps the browser from filling in a password, such as a saved token.
@@ -218,15 +223,23 @@ export function SearchInput({ label, value, change }: { label: string; value: st
       <Label>{label}</Label>
       <div className="control combo">
         <Icon name="search" />
-        <Input autoComplete="off" spellCheck={false} />
+        <Input dir="auto" autoComplete="off" spellCheck={false} />
       </div>
     </SearchField>
   );
 }
 
-export function Toggle({ label, value, change, isDisabled }: { label: string; value: boolean; change: (on: boolean) => void; isDisabled?: boolean }): ReactElement {
+interface ToggleProps {
+  readonly label: string;
+  readonly value: boolean;
+  readonly change: (on: boolean) => void;
+  readonly isDisabled?: boolean;
+  readonly autoFocus?: boolean;
+}
+
+export function Toggle({ label, value, change, isDisabled, autoFocus }: ToggleProps): ReactElement {
   return (
-    <SwitchField className="switch-field" isSelected={value} onChange={change} isDisabled={isDisabled ?? false}>
+    <SwitchField className="switch-field" isSelected={value} onChange={change} isDisabled={isDisabled ?? false} autoFocus={autoFocus ?? false}>
       <SwitchButton className="switch">
         <span className="switch-track" aria-hidden="true" />
         <span>{label}</span>

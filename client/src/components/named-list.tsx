@@ -30,7 +30,7 @@ interface NamedListProps<Row extends Choice> {
 export function NamedList<Row extends Choice>({ title, one, path, columns, load, make, isDescribed = false }: NamedListProps<Row>): ReactElement {
   const [typed, type, search] = useAddressText("search");
   const [making, setMaking] = useState(false);
-  const [state, pages] = usePages<Row>(search, (after) => load(search || null, after));
+  const [state, pages] = usePages<Row>(search, (after) => load(search || null, after), ({ id }) => id);
   return (
     <PageFrame
       title={title}
@@ -83,7 +83,7 @@ function Making({ one, path, make, isDescribed, close }: MakingProps): ReactElem
     else setError(made.error);
   };
   return (
-    <Overlay title={`New ${one}`} close={close} kind="dialog">
+    <Overlay title={`New ${one}`} close={close} kind="dialog" isDirty={name !== "" || description !== ""}>
       <div className="dialog-content">
         <TextInput label="Name" value={name} change={setName} required autoFocus />
         {isDescribed && <TextInput label="Description" value={description} change={setDescription} />}

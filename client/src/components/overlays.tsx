@@ -1,24 +1,30 @@
-import type { ReactElement, ReactNode } from "react";
+import { useEffect, type ReactElement, type ReactNode } from "react";
 import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { Button } from "./basics";
+import { goOnInPage } from "./focus";
+
+const QUESTION = "Close this? What you have typed here is not saved.";
 
 interface OverlayProps {
   readonly title: ReactNode;
   readonly close: () => void;
   readonly kind: "drawer" | "dialog";
   readonly alert?: boolean;
+  /** Whether something is typed into it that is not saved: Escape, pressed by mistake, does not lose it. */
+  readonly isDirty?: boolean;
   readonly children: ReactNode;
 }
 
 /** A drawer at the side or a dialog in the middle, open for as long as it is there. Escape closes it. */
-export function Overlay({ title, close, kind, alert = false, children }: OverlayProps): ReactElement {
+export function Overlay({ title, close, kind, alert = false, isDirty = false, children }: OverlayProps): ReactElement {
+  useEffect(() => goOnInPage, []);
   return (
     <ModalOverlay
       isOpen
       // A press beside a dialog would lose what was typed into it.
       isDismissable={kind === "drawer"}
       onOpenChange={(open) => {
-        if (!open) close();
+        if (!open && (!isDirty || confirm(QUESTION))) close();
       }}
       className={`overlay ${kind}-overlay`}
     >

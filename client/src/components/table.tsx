@@ -55,11 +55,6 @@ export function Table<Row>(props: TableProps<Row>): ReactElement {
     if (state.status === "ready" && last >= state.rows.length - AHEAD) more();
   }, [last, state, more]);
 
-  if (state.rows.length === 0) {
-    if (state.error) return <Failure error={state.error} retry={more} />;
-    return state.status === "loading" ? <Loading what={props.label.toLowerCase()} /> : <>{props.empty}</>;
-  }
-
   const move = (event: KeyboardEvent): void => {
     const page = Math.max(1, Math.floor((frame.current?.clientHeight ?? 0) / height) - 2);
     const to = target(event.key, current, state.rows.length - 1, page);
@@ -76,8 +71,9 @@ export function Table<Row>(props: TableProps<Row>): ReactElement {
   const reachable = items.some(({ index }) => index === current) ? current : (items[0]?.index ?? 0);
   return (
     // The frame scrolls, so the keyboard has to reach it; the links in it are reached by Tab, and then by the arrows.
+    // It stays while another list is on its way, and with it the focus of whoever sorts.
     <div className="table-frame" ref={frame} tabIndex={-1} onKeyDown={move}>
-      <table className="table" aria-label={props.label} aria-rowcount={(total ?? state.rows.length) + 1}>
+      <table className="table" aria-label={props.label} aria-rowcount={countRows(state, total)}>
         <thead>
           <tr aria-rowindex={1}>
             {columns.map((column) => (
@@ -92,32 +88,47 @@ export function Table<Row>(props: TableProps<Row>): ReactElement {
             if (row === undefined) return null;
             return (
               <tr key={keyOf(row)} data-row={index} aria-rowindex={index + 2} style={{ height }}>
-                {columns.map((column, place) => (
-                  <td key={column.id} className={`column-${column.id}`}>
-                    {place === 0 ? (
-                      <Link
-                        href={props.linkOf(row)}
-                        className="row-link"
-                        tabIndex={index === reachable ? 0 : -1}
-                        onFocus={() => setCurrent(index)}
-                      >
-                        {column.cell(row)}
-                      </Link>
-                    ) : (
-                      column.cell(row)
-                    )}
-                  </td>
-                ))}
+                {columns.map((column, place) => {
+                  const content = column.cell(row);
+                  return (
+                    <td key={column.id} className={`column-${column.id}`} dir="auto" title={titleOf(content)}>
+                      {place === 0 ? (
+                        <Link
+                          href={props.linkOf(row)}
+                          className="row-link"
+                          tabIndex={index === reachable ? 0 : -1}
+                          onFocus={() => setCurrent(index)}
+                        >
+                          {content}
+                        </Link>
+                      ) : (
+                        content
+                      )}
+                    </td>
+                  );
+                })}
               </tr>
             );
           })}
           <Spacer height={after} />
         </tbody>
       </table>
-      {state.status === "loading" && <Loading what="more" />}
+      {state.status === "loading" && <Loading what={state.rows.length === 0 ? props.label.toLowerCase() : "more"} />}
       {state.error && <Failure error={state.error} retry={more} />}
+      {state.status === "ready" && state.rows.length === 0 && props.empty}
     </div>
   );
+}
+
+/** A text that its column cuts off is told in full to whoever points at it. */
+function titleOf(content: ReactNode): string | undefined {
+  return typeof content === "string" && content.length > 3 ? content : undefined;
+}
+
+/** The rows that there are, the head among them; -1 is: more than are known. */
+function countRows({ rows, hasNext }: PagesState<unknown>, total: number | null): number {
+  if (total === null && hasNext) return -1;
+  return (total ?? rows.length) + 1;
 }
 
 // One cell: more would make room for columns that a narrow screen leaves out.

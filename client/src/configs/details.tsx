@@ -9,9 +9,12 @@ import {
   RestoreConfigDocument,
   type ConfigDetailsQuery,
   type ConfigRowFragment,
+  type ConfigType,
 } from "../api/generated";
 import { SeenBy } from "../audit/seen-by";
-import { Badge, Button, Facts, Failure, Loading, Moment, Notice, type Fact } from "../components/basics";
+import { Button, Facts, Failure, Loading, Moment, Notice, type Fact } from "../components/basics";
+import { Icon } from "../components/icons";
+import { plainly } from "../components/names";
 import { Confirm, Overlay } from "../components/overlays";
 import { editPath } from "../edit/paths";
 import { StandaloneDialog } from "../edit/standalone";
@@ -53,7 +56,7 @@ export function Details({ id, close, changed, deleted }: DetailsProps): ReactEle
 
 function About({ config }: { config: Detailed }): ReactElement {
   const facts: readonly Fact[] = [
-    ["Integration", config.integration ? <Badge tone="accent">{config.integration.name}</Badge> : "– standalone"],
+    ["Integration", <Whose config={config} />],
     ["Scope", config.organization ? <Link href={`/organizations/${config.organization.id}`}>{config.organization.name}</Link> : "Global"],
     ["Type", TYPES[config.type]],
     ["Description", config.description],
@@ -72,16 +75,26 @@ function About({ config }: { config: Detailed }): ReactElement {
   );
 }
 
+/** The integration of a value: a standalone one has none, and that of another may have been deleted. */
+function Whose({ config: { integration, standalone } }: { config: Detailed }): ReactElement {
+  if (integration) return <Link href={`/integrations/${integration.id}`}>{integration.name}</Link>;
+  return <>{standalone ? "– standalone" : "(deleted)"}</>;
+}
+
 function WrittenBy({ config }: { config: Detailed }): ReactElement {
   return (
     <>
-      <Moment at={config.updatedAt} /> by {config.updatedBy}
+      <Moment at={config.updatedAt} /> by <bdi>{config.updatedBy}</bdi>
     </>
   );
 }
 
 function Whole({ value }: { value: unknown }): ReactElement {
-  return <pre>{print(value, 2)}</pre>;
+  return (
+    <pre tabIndex={0} role="region" aria-label="The whole value" dir="auto">
+      {print(value, 2)}
+    </pre>
+  );
 }
 
 function Actions({ config, close, changed, deleted, revealed }: { config: Detailed; revealed: () => void } & Omit<DetailsProps, "id">): ReactElement | null {
@@ -99,11 +112,13 @@ function Actions({ config, close, changed, deleted, revealed }: { config: Detail
       {config.type === "SECRET" && config.canReveal && <Reveal id={config.id} name={config.key} revealed={revealed} />}
       {config.canWrite && (
         <div className="row-actions">
-          {path !== null ? (
+          {path !== null && (
             <Link className="button plain" href={path}>
+              <Icon name="edit" />
               Edit
             </Link>
-          ) : (
+          )}
+          {config.standalone && (
             <Button icon="edit" onPress={() => setAsks("edit")}>
               Edit
             </Button>
@@ -115,7 +130,7 @@ function Actions({ config, close, changed, deleted, revealed }: { config: Detail
       )}
       {asks === "edit" && <StandaloneDialog config={config} close={() => setAsks(null)} written={changed} />}
       {asks === "delete" && (
-        <Confirm title={`Delete ${config.key}?`} action="Delete" danger busy={fetching} run={() => void run()} close={() => setAsks(null)}>
+        <Confirm title={`Delete ${plainly(config.key)}?`} action="Delete" danger busy={fetching} run={() => void run()} close={() => setAsks(null)}>
           <p>
             Whoever resolves it gets {config.organization && config.integration ? "the default, if there is one" : "nothing"} from now on. The value goes to the
             history.
@@ -144,9 +159,9 @@ function History({ config, changed }: { config: Detailed; changed: (config: Conf
             <span className="muted">v{node.version}</span>
             <Value type={node.type} value={node.value} />
             <span className="muted">
-              <Moment at={node.changedAt} /> by {node.changedBy}
+              <Moment at={node.changedAt} /> by <bdi>{node.changedBy}</bdi>
             </span>
-            {config.canWrite && (
+            {mayRestore(config, node.type) && (
               <Button look="bare" isDisabled={fetching} aria-label={`Restore version ${node.version}`} onPress={() => void run(node.version)}>
                 Restore
               </Button>
@@ -156,6 +171,12 @@ function History({ config, changed }: { config: Detailed; changed: (config: Conf
       </ul>
     </Section>
   );
+}
+
+/** A deleted integration takes nothing any more, and a secret becomes something else only for who may reveal it. */
+function mayRestore(config: Detailed, type: ConfigType): boolean {
+  const opens = !config.standalone && type === "SECRET" && config.type !== "SECRET";
+  return config.canWrite && (config.standalone || config.integration !== null) && (config.canReveal || !opens);
 }
 
 function Seen({ config }: { config: Detailed }): ReactElement | null {

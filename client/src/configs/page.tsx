@@ -18,7 +18,7 @@ const PAGE = 200;
 
 const COLUMNS: readonly Column<ConfigRowFragment>[] = [
   { id: "key", title: "Key", cell: (row) => <KeyCell row={row} />, order: ["KEY", "KEY_DESC"] },
-  { id: "integration", title: "Integration", cell: ({ integration }) => (integration ? <Badge tone="accent">{integration.name}</Badge> : "–") },
+  { id: "integration", title: "Integration", cell: ({ integration, standalone }) => (integration ? <Badge tone="accent">{integration.name}</Badge> : standalone ? "–" : <span className="muted">(deleted)</span>) },
   { id: "scope", title: "Scope", cell: ({ scope }) => (scope === "GLOBAL" ? "Global" : "Organization") },
   { id: "organization", title: "Organization", cell: ({ organization }) => organization?.name ?? "–" },
   { id: "type", title: "Type", cell: ({ type }) => TYPES[type] },
@@ -31,7 +31,9 @@ const COLUMNS: readonly Column<ConfigRowFragment>[] = [
 function KeyCell({ row }: { row: ConfigRowFragment }): ReactElement {
   return (
     <>
-      {row.key}
+      <span className="whole" title={row.key}>
+        {row.key}
+      </span>
       <span className="below">{row.organization?.name ?? "Global"}</span>
     </>
   );
@@ -51,7 +53,7 @@ export function ConfigsPage(): ReactElement {
     const variables = { filter, orderBy: filters.order, first: PAGE, after };
     const { data, error } = await client.query(ConfigsDocument, variables, { requestPolicy: "network-only" });
     return error ?? (data && pageOf(data.configs));
-  });
+  }, ({ id }: ConfigRowFragment) => id);
   const [{ data: counted }] = useQuery({ query: ConfigCountDocument, variables: { filter } });
   const total = counted?.configs.totalCount ?? null;
 
@@ -100,7 +102,7 @@ export function ConfigsPage(): ReactElement {
         <Details
           key={open}
           id={open}
-          close={() => setParameters(withConfig(null))}
+          close={() => setParameters(withConfig(null), { replace: true })}
           changed={(config) => pages.patch((row) => (row.id === config.id ? config : row))}
           deleted={(id) => pages.patch((row) => (row.id === id ? null : row))}
         />

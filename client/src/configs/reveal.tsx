@@ -5,6 +5,12 @@ import { useViewer } from "../session/viewer";
 import { useReveal, type Plaintext } from "./secret";
 
 const SECONDS = 30;
+const NO_CLIPBOARD = "The browser does not let this page use the clipboard. Reveal the value instead.";
+
+/** Browsers keep it from pages that did not come over HTTPS or from this machine. */
+function hasClipboard(): boolean {
+  return (navigator as { clipboard?: Clipboard }).clipboard !== undefined;
+}
 
 /** Shows one secret for thirty seconds, or copies it without showing it. Either is on record. */
 export function Reveal({ id, name, revealed }: { id: string; name: string; revealed: () => void }): ReactElement {
@@ -33,9 +39,14 @@ export function Reveal({ id, name, revealed }: { id: string; name: string; revea
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      throw new Error("The browser does not let this page use the clipboard. Reveal the value instead.");
+      throw new Error(NO_CLIPBOARD);
     }
     setTold("Copied. The clipboard holds it until something else is copied.");
+  };
+  const fetchToCopy = (): void => {
+    // Where there is none, nothing is to be on record as revealed.
+    if (hasClipboard()) void run(copy);
+    else setProblem(NO_CLIPBOARD);
   };
   const hide = (): void => {
     setShown(null);
@@ -51,7 +62,7 @@ export function Reveal({ id, name, revealed }: { id: string; name: string; revea
           <Button icon="eye" isDisabled={busy || (revealNeedsReason && reason.trim() === "")} onPress={() => void run(setShown)}>
             Reveal
           </Button>
-          <Button icon="copy" isDisabled={busy || (revealNeedsReason && reason.trim() === "")} onPress={() => void run(copy)}>
+          <Button icon="copy" isDisabled={busy || (revealNeedsReason && reason.trim() === "")} onPress={fetchToCopy}>
             Copy without showing
           </Button>
         </div>
@@ -69,15 +80,21 @@ function Shown({ plaintext, name, hide }: { plaintext: Plaintext; name: string; 
   const [left, setLeft] = useState(SECONDS);
   useEffect(() => {
     const end = Date.now() + SECONDS * 1000;
-    const timer = setInterval(() => setLeft(Math.ceil((end - Date.now()) / 1000)), 250);
-    return () => clearInterval(timer);
+    const look = (): void => setLeft(Math.ceil((end - Date.now()) / 1000));
+    const timer = setInterval(look, 250);
+    // A page that nobody looks at has its timers slowed down: whoever comes back late sees nothing.
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
   }, []);
   useEffect(() => {
     if (left <= 0) hide();
   });
   return (
     <div className="shown">
-      <pre tabIndex={0} role="region" aria-label={`Value of ${name}`}>
+      <pre tabIndex={0} role="region" dir="auto" aria-label={`Value of ${name}`}>
         {plaintext.text}
       </pre>
       <div className="row-actions">

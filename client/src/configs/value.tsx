@@ -19,6 +19,14 @@ interface ValueProps {
   readonly sealed?: boolean;
 }
 
+/** Of a value that may be 64 KB long, what a list has room for, and what a title tells. */
+const IN_SIGHT = 400;
+const LONGEST = 2000;
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
 /** A value as lists show it: a secret is a lock, and marked if it is not sealed yet. */
 export function Value({ type, value, sealed }: ValueProps): ReactElement {
   if (type === "SECRET") {
@@ -31,10 +39,10 @@ export function Value({ type, value, sealed }: ValueProps): ReactElement {
     );
   }
   if (value === null || value === undefined) return <span className="value none">–</span>;
-  const text = print(value);
+  const text = cut(print(value), LONGEST);
   return (
-    <code className="value" title={text}>
-      {text}
+    <code className="value" title={text} dir="auto">
+      {cut(text, IN_SIGHT)}
     </code>
   );
 }

@@ -41,7 +41,7 @@ function Conflict({ entry, book, isOrganization }: { entry: EntryFragment; book:
           <p>{theirs ? <Value type={type} value={theirs.value} sealed={theirs.sealed} /> : <em>removed</em>}</p>
           {theirs && (
             <p className="muted">
-              Version {theirs.version}, <Moment at={theirs.updatedAt} /> by {theirs.updatedBy}
+              Version {theirs.version}, <Moment at={theirs.updatedAt} /> by <bdi>{theirs.updatedBy}</bdi>
             </p>
           )}
           <Button onPress={() => book.drop(entry.key)} aria-label={`Keep theirs: ${entry.key}`}>

@@ -1,7 +1,9 @@
 import type { ReactElement } from "react";
+import type { PressEvent } from "react-aria-components";
 import { print } from "../api/exact";
 import type { EntryFragment, LayerFragment } from "../api/generated";
 import { Badge, Button } from "../components/basics";
+import { goOnIn } from "../components/focus";
 import { TYPES, Value } from "../configs/value";
 import type { Draft } from "./drafts";
 import { ValueEditor } from "./value-editor";
@@ -37,12 +39,12 @@ export function EntryEditor(props: EntryEditorProps): ReactElement {
         {status && <Badge tone="warning">{status}</Badge>}
         <span className="entry-actions">
           {draft !== undefined && (
-            <Button look="bare" onPress={drop} aria-label={`Undo ${entry.key}`}>
+            <Button look="bare" onPress={then(drop)} aria-label={`Undo ${entry.key}`}>
               Undo
             </Button>
           )}
           {own && !cleared && !props.isDisabled && (
-            <Button look="bare" onPress={() => put(null)} aria-label={`Clear ${entry.key}`}>
+            <Button look="bare" onPress={then(() => put(null))} aria-label={`Clear ${entry.key}`}>
               Clear
             </Button>
           )}
@@ -52,6 +54,15 @@ export function EntryEditor(props: EntryEditorProps): ReactElement {
       <Inherited entry={entry} isOrganization={isOrganization} />
     </div>
   );
+}
+
+/** Does it, and goes on in the same entry: the button goes with what it did. */
+function then(work: () => void): (event: PressEvent) => void {
+  return ({ target }) => {
+    const entry = target.closest(".entry");
+    work();
+    goOnIn(entry);
+  };
 }
 
 function PlainEditor({ entry, own, draft, problem, isDisabled, autoFocus, put, type }: EntryEditorProps & { type: Exclude<EntryFragment["field"], null>["type"] }): ReactElement {

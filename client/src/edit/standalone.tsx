@@ -5,6 +5,8 @@ import { ConfigDetailsDocument, SetConfigDocument, type ConfigRowFragment, type 
 import { Button, Moment, Notice } from "../components/basics";
 import { ChoiceField, Picker, TextInput } from "../components/fields";
 import { Foot, Overlay } from "../components/overlays";
+import { plainly } from "../components/names";
+import { useUnsaved } from "../components/unsaved";
 import { useLookups } from "../configs/lookups";
 import { TYPES, Value } from "../configs/value";
 import { useViewer } from "../session/viewer";
@@ -40,14 +42,16 @@ export function StandaloneDialog({ config, close, written }: StandaloneProps): R
     written(data.setConfig.config);
     close();
   };
+  const dirty = text !== (config ? write(config.value, config.type) : "") || (config === null && key !== "") || description !== (config?.description ?? "");
+  useUnsaved(dirty);
   const ready = key !== "" && text !== "" && check(text, type) === null;
   return (
-    <Overlay title={config ? `Edit ${config.key}` : "New standalone value"} close={close} kind="dialog">
+    <Overlay title={config ? `Edit ${plainly(config.key)}` : "New standalone value"} close={close} kind="dialog" isDirty={dirty}>
       <div className="dialog-content">
         {!config && (
           <>
             <TextInput label="Key" value={key} change={setKey} problem={find("key")} required autoFocus />
-            <Picker label="Organization" none="Global" value={organization} change={setOrganization} {...organizations} />
+            <Picker label="Organization" none="Global" needed={organizationIds !== null} value={organization} change={setOrganization} {...organizations} />
           </>
         )}
         <ChoiceField
@@ -96,7 +100,7 @@ function Theirs({ id, mine, type, use }: { id: string; mine: string | null; type
           <p>{theirs ? <Value type={theirs.type} value={theirs.value} sealed={theirs.sealed} /> : <em>removed</em>}</p>
           {theirs && (
             <p className="muted">
-              Version {theirs.version}, <Moment at={theirs.updatedAt} /> by {theirs.updatedBy}
+              Version {theirs.version}, <Moment at={theirs.updatedAt} /> by <bdi>{theirs.updatedBy}</bdi>
             </p>
           )}
         </div>

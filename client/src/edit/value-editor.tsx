@@ -22,7 +22,7 @@ export function ValueEditor({ label, type, options, text, change, hint, problem,
   if (type === "BOOL") {
     return (
       <div className="field">
-        <Toggle label={label} value={text === "true"} change={(on) => change(String(on))} isDisabled={isDisabled} />
+        <Toggle label={label} value={text === "true"} change={(on) => change(String(on))} isDisabled={isDisabled} autoFocus={autoFocus} />
         {hint && <span className="hint">{hint}</span>}
         {problem && (
           <span className="problem" role="alert">
@@ -35,7 +35,7 @@ export function ValueEditor({ label, type, options, text, change, hint, problem,
   if (options) {
     const choices = [{ id: "", name: placeholder || "Not set" }, ...options.map((name) => ({ id: name, name }))];
     const known = text === "" || options.includes(text) ? choices : [...choices, { id: text, name: `${text} (no longer an option)` }];
-    return <ChoiceField label={label} choices={known} value={text} change={change} hint={hint} problem={problem} isDisabled={isDisabled} />;
+    return <ChoiceField label={label} choices={known} value={text} change={change} hint={hint} problem={problem} isDisabled={isDisabled} autoFocus={autoFocus} />;
   }
   const common = { label, value: text, change, hint, problem: problem ?? check(text, type), placeholder, isDisabled, autoFocus };
   if (type === "SECRET") return <SecretInput {...common} />;

@@ -19,7 +19,13 @@ export function newField(): FieldDraft {
   return { id: lastId, key: "", type: "STRING", required: false, default: "", options: "", description: "" };
 }
 
-export function draftsOf(schema: SchemaFragment["configSchema"]): readonly FieldDraft[] {
+/** The field as one of another type: what was no switch is none by default. */
+export function retype(field: FieldDraft, type: ConfigType): FieldDraft {
+  const fits = type !== "BOOL" || field.default === "true" || field.default === "false";
+  return { ...field, type, default: fits ? field.default : "" };
+}
+
+function draftsOf(schema: SchemaFragment["configSchema"]): readonly FieldDraft[] {
   return schema.map((field) => ({
     ...newField(),
     key: field.key,
@@ -31,8 +37,30 @@ export function draftsOf(schema: SchemaFragment["configSchema"]): readonly Field
   }));
 }
 
-/** What is sent for the fields; null if a default cannot be. */
-export function inputsOf(drafts: readonly FieldDraft[]): ConfigFieldInput[] | null {
+/** An integration as it is edited. */
+export interface SchemaDraft {
+  readonly name: string;
+  readonly description: string;
+  readonly fields: readonly FieldDraft[];
+}
+
+export function beginDraft({ name, description, configSchema }: SchemaFragment): SchemaDraft {
+  return { name, description: description ?? "", fields: draftsOf(configSchema) };
+}
+
+export interface SchemaInput {
+  readonly name: string;
+  readonly description: string | null;
+  readonly configSchema: ConfigFieldInput[];
+}
+
+/** What is sent for it; null if a default cannot be. */
+export function inputOf({ name, description, fields }: SchemaDraft): SchemaInput | null {
+  const configSchema = inputsOf(fields);
+  return configSchema && { name, description: description || null, configSchema };
+}
+
+function inputsOf(drafts: readonly FieldDraft[]): ConfigFieldInput[] | null {
   const inputs: ConfigFieldInput[] = [];
   for (const draft of drafts) {
     const isSecret = draft.type === "SECRET";

@@ -1,11 +1,14 @@
 import { useState, type ReactElement } from "react";
+import type { PressEvent } from "react-aria-components";
 import type { Problem } from "../api/errors";
 import type { ConfigType } from "../api/generated";
 import { Badge, Button } from "../components/basics";
+import { goOnIn } from "../components/focus";
 import { ChoiceField, TextInput, Toggle } from "../components/fields";
 import { TYPES } from "../configs/value";
 import { check } from "../edit/values";
-import type { FieldDraft } from "./drafts";
+import { useMay } from "../session/viewer";
+import { retype, type FieldDraft } from "./drafts";
 
 interface FieldEditorProps {
   readonly field: FieldDraft;
@@ -19,11 +22,24 @@ interface FieldEditorProps {
   readonly remove: () => void;
 }
 
+const SWITCHES = [
+  { id: "", name: "None" },
+  { id: "true", name: "On" },
+  { id: "false", name: "Off" },
+];
+
 /** One field of a schema: folded to its key and type until it is opened. */
 export function FieldEditor({ field, before, problems, mayWrite, change, up, down, remove }: FieldEditorProps): ReactElement {
   const [open, setOpen] = useState(field.key === "");
   const find = (name: string): string | null => problems.filter(({ path }) => path[2] === name).map(({ message }) => message).join("; ") || null;
   const isSecret = field.type === "SECRET";
+  const mayReveal = useMay("config:reveal");
+  const mayOpen = mayReveal || before !== "SECRET";
+  const removeIt = ({ target }: PressEvent): void => {
+    const section = target.closest("section");
+    remove();
+    goOnIn(section?.querySelector(".card-head") ?? null);
+  };
   const name = field.key || "the new field";
   const shownOpen = open || problems.length > 0;
   return (
@@ -37,9 +53,9 @@ export function FieldEditor({ field, before, problems, mayWrite, change, up, dow
         {before !== null && before !== field.type && <Badge tone="warning">was {TYPES[before]}</Badge>}
         {mayWrite && (
           <span className="entry-actions">
-            <Button look="bare" icon="up" aria-label={`Move ${name} up`} isDisabled={up === null} onPress={() => up?.()} />
-            <Button look="bare" icon="chevron" aria-label={`Move ${name} down`} isDisabled={down === null} onPress={() => down?.()} />
-            <Button look="bare" icon="remove" aria-label={`Remove ${name}`} onPress={remove} />
+            <Button look="bare" icon="raise" aria-label={`Move ${name} up`} isDisabled={up === null} onPress={() => up?.()} />
+            <Button look="bare" icon="lower" aria-label={`Move ${name} down`} isDisabled={down === null} onPress={() => down?.()} />
+            <Button look="bare" icon="remove" aria-label={`Remove ${name}`} onPress={removeIt} />
           </span>
         )}
       </div>
@@ -49,23 +65,27 @@ export function FieldEditor({ field, before, problems, mayWrite, change, up, dow
           <ChoiceField
             label="Type"
             value={field.type}
-            change={(type) => change({ ...field, type: type as ConfigType })}
+            change={(type) => change(retype(field, type as ConfigType))}
             choices={Object.entries(TYPES).map(([id, title]) => ({ id, name: title }))}
             problem={find("type")}
-            isDisabled={!mayWrite}
+            hint={mayOpen ? null : "It stays a secret: who makes it anything else has to hold config:reveal."}
+            isDisabled={!mayWrite || !mayOpen}
           />
           <TextInput label="Description" value={field.description} change={(description) => change({ ...field, description })} problem={find("description")} isDisabled={!mayWrite} />
           {!isSecret && (
             <>
-              <TextInput
-                label="Default"
-                value={field.default}
-                change={(text) => change({ ...field, default: text })}
-                problem={find("default") ?? (field.type === "BOOL" ? checkSwitch(field.default) : check(field.default, field.type))}
-                hint={field.type === "BOOL" ? "true, false, or nothing" : null}
-                isDisabled={!mayWrite}
-                {...(field.type === "JSON" ? { lines: 3, code: true } : {})}
-              />
+              {field.type === "BOOL" ? (
+                <ChoiceField label="Default" value={field.default} change={(text) => change({ ...field, default: text })} choices={SWITCHES} problem={find("default")} isDisabled={!mayWrite} />
+              ) : (
+                <TextInput
+                  label="Default"
+                  value={field.default}
+                  change={(text) => change({ ...field, default: text })}
+                  problem={find("default") ?? check(field.default, field.type)}
+                  isDisabled={!mayWrite}
+                  {...(field.type === "JSON" ? { lines: 3, code: true } : {})}
+                />
+              )}
               <TextInput label="Choices" value={field.options} change={(options) => change({ ...field, options })} problem={find("options")} hint="One a line; none is any value." lines={3} isDisabled={!mayWrite} />
             </>
           )}
@@ -74,8 +94,4 @@ export function FieldEditor({ field, before, problems, mayWrite, change, up, dow
       )}
     </li>
   );
-}
-
-function checkSwitch(text: string): string | null {
-  return text === "" || text === "true" || text === "false" ? null : "This is neither true nor false.";
 }

@@ -6,6 +6,7 @@ import { CreateFallbackDocument, DeleteMappingDocument, MappingsDocument, type M
 import { pageOf, usePages } from "../api/pages";
 import { Badge, Button, Empty, Failure, Loading, Notice } from "../components/basics";
 import { Picker, TextInput } from "../components/fields";
+import { plainly } from "../components/names";
 import { Confirm, Foot, Overlay } from "../components/overlays";
 import { useLookups } from "../configs/lookups";
 import { useMay, useViewer } from "../session/viewer";
@@ -22,7 +23,7 @@ export function Mappings({ integrationId }: { integrationId: string }): ReactEle
   const [state, pages] = usePages<Mapping>(`${integrationId} ${round}`, async (after) => {
     const { data, error } = await client.query(MappingsDocument, { integrationId, first: 100, after }, { requestPolicy: "network-only" });
     return error ?? (data && pageOf(data.mappings));
-  });
+  }, ({ id }) => id);
   const hasFallback = state.rows.some(({ organization }) => organization === null);
   const close = (): void => setAsked(null);
   const done = (): void => {
@@ -96,7 +97,7 @@ function MapOrganization({ integrationId, close }: { integrationId: string; clos
   return (
     <Overlay title="Map an organization" close={close} kind="dialog">
       <div className="dialog-content">
-        <Picker label="Organization" none="Choose one" value={chosen} change={setChosen} {...organizations} />
+        <Picker label="Organization" none="Choose one" needed value={chosen} change={setChosen} {...organizations} />
       </div>
       <Foot close={close} action="Go on" isDisabled={chosen === null} run={() => go(`/edit/${integrationId}?organization=${chosen ?? ""}`)} />
     </Overlay>
@@ -111,7 +112,7 @@ function Fallback({ integrationId, close, done }: { integrationId: string; close
     if (data) done();
   };
   return (
-    <Overlay title="Add a fallback" close={close} kind="dialog">
+    <Overlay title="Add a fallback" close={close} kind="dialog" isDirty={entityId !== ""}>
       <div className="dialog-content">
         <p>Every organization without a mapping of its own uses it, with the defaults alone.</p>
         <TextInput label="Entity id" value={entityId} change={setEntityId} required autoFocus />
@@ -130,7 +131,7 @@ function Delete({ mapping, close, done }: { mapping: Mapping; close: () => void;
   };
   return (
     <Confirm title="Delete this mapping?" action="Delete" danger busy={fetching} run={() => void run()} close={close}>
-      <p>{mapping.organization ? `${mapping.organization.name} no longer resolves this integration, unless there is a fallback. Its overrides go to the history.` : "Organizations without a mapping of their own no longer resolve this integration."}</p>
+      <p>{mapping.organization ? `${plainly(mapping.organization.name)} no longer resolves this integration, unless there is a fallback. Its overrides go to the history.` : "Organizations without a mapping of their own no longer resolve this integration."}</p>
       {error && <Notice tone="bad">{tell(error)}</Notice>}
     </Confirm>
   );

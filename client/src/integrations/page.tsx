@@ -1,9 +1,11 @@
 import { useState, type ReactElement } from "react";
 import { useMutation, useQuery } from "urql";
 import { Link, useLocation, useParams } from "wouter";
-import { tell } from "../api/errors";
+import { codeOf, tell } from "../api/errors";
 import { DeleteIntegrationDocument, IntegrationDetailsDocument } from "../api/generated";
 import { Button, Failure, Loading, Notice, PageFrame } from "../components/basics";
+import { useKept } from "../components/kept";
+import { plainly } from "../components/names";
 import { Confirm } from "../components/overlays";
 import { useMay, useViewer } from "../session/viewer";
 import { Mappings } from "./mappings";
@@ -17,11 +19,12 @@ export function IntegrationPage(): ReactElement {
   const holds = useMay("integration:write");
   const { organizationIds } = useViewer();
   const mayWrite = holds && organizationIds === null;
-  const integration = data?.integration;
-  if (!integration) {
+  const reload = (): void => again({ requestPolicy: "network-only" });
+  const integration = useKept(data?.integration ?? null, id);
+  if (!integration || (error && codeOf(error) === "NOT_FOUND")) {
     return (
       <PageFrame title="Integration">
-        {error ? <Failure error={error} retry={() => again({ requestPolicy: "network-only" })} /> : <Loading what="the integration" />}
+        {error ? <Failure error={error} retry={reload} /> : <Loading what="the integration" />}
       </PageFrame>
     );
   }
@@ -46,7 +49,7 @@ export function IntegrationPage(): ReactElement {
         </>
       }
     >
-      <SchemaEditor key={integration.updatedAt} integration={integration} mayWrite={mayWrite} saved={() => again({ requestPolicy: "network-only" })} />
+      <SchemaEditor key={id} integration={integration} mayWrite={mayWrite} reload={reload} />
       <Mappings integrationId={id} />
       {deleting && <Delete id={id} name={integration.name} close={() => setDeleting(false)} />}
     </PageFrame>
@@ -61,7 +64,7 @@ function Delete({ id, name, close }: { id: string; name: string; close: () => vo
     if (data) go("/integrations");
   };
   return (
-    <Confirm title={`Delete ${name}?`} action="Delete" danger busy={fetching} run={() => void run()} close={close}>
+    <Confirm title={`Delete ${plainly(name)}?`} action="Delete" danger busy={fetching} run={() => void run()} close={close}>
       <p>Nobody resolves it from then on. Its values stay, masked, and its name is free again. This cannot be undone here.</p>
       {error && <Notice tone="bad">{tell(error)}</Notice>}
     </Confirm>

@@ -31,7 +31,7 @@ export function MissingPage(): ReactElement {
       setLooked((before) => ({ at: before.at + seen, of: data.mappings.totalCount }));
       return { rows, cursor: at, hasNext: page.hasNext };
     }
-  });
+  }, ({ id }) => id);
   return (
     <PageFrame
       title="Missing values"

@@ -141,7 +141,7 @@ function IntegrationCard({ organizationId, overview, mayWrite }: { organizationI
         <h2>
           <Link href={`/integrations/${integration.id}`}>{integration.name}</Link>
         </h2>
-        {mapping?.organization ? <span className="muted">as {mapping.entityName ?? mapping.entityId}</span> : <Badge>Fallback mapping</Badge>}
+        {mapping?.organization ? <span className="muted">as <bdi>{mapping.entityName ?? mapping.entityId}</bdi></span> : <Badge>Fallback mapping</Badge>}
         <div className="row-actions">
           <Link className="button plain" href={`/edit/${integration.id}?organization=${organizationId}`} aria-label={`${mayWrite ? "Edit" : "Open"} ${integration.name}`}>
             {mayWrite ? "Edit" : "Open"}
@@ -193,7 +193,7 @@ function Connect({ id, close }: { id: string; close: () => void }): ReactElement
   return (
     <Overlay title="Connect an integration" close={close} kind="dialog">
       <div className="dialog-content">
-        <Picker label="Integration" none="Choose one" value={chosen} change={setChosen} {...integrations} />
+        <Picker label="Integration" none="Choose one" needed value={chosen} change={setChosen} {...integrations} />
       </div>
       <Foot close={close} action="Go on" isDisabled={chosen === null} run={() => go(`/edit/${chosen ?? ""}?organization=${id}`)} />
     </Overlay>

@@ -45,7 +45,7 @@ export async function comeBack(): Promise<string | null> {
   if (attempt === null || query.get("state") !== attempt.state || code === null) return "Signing in was not finished. Try again.";
   const answer = await ask({ code, verifier: attempt.verifier, return: address() });
   if (answer === null) return "The provider did not sign you in, or not for this service.";
-  signIn(answer.token, answer.refreshToken);
+  signIn(answer.token, answer.refreshToken, null);
   return null;
 }
 

@@ -1,10 +1,15 @@
 import { useEffect, useState, type ReactElement, type SyntheticEvent } from "react";
 import { Form } from "react-aria-components";
-import { bearer } from "../api/client";
+import { openSecretClient } from "../api/client";
+import { codeOf } from "../api/errors";
+import { ViewerDocument } from "../api/generated";
 import { Button, Notice } from "../components/basics";
 import { TextInput } from "../components/fields";
 import { comeBack, goToProvider, offersPeople } from "./people";
 import { signIn } from "./token";
+import { scopeOf } from "./viewer";
+
+const NO_CRYPTOGRAPHY = "The browser does not let this page sign you in at a provider: that needs HTTPS. Use a token, or ask for an address with HTTPS.";
 
 /** Asks for a token, and tries it before it is kept. */
 export function SignIn({ notice }: { notice: string | null }): ReactElement {
@@ -21,10 +26,10 @@ export function SignIn({ notice }: { notice: string | null }): ReactElement {
   const submit = async (event: SyntheticEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);
-    const refusal = await tryToken(token.trim());
+    const tried = await tryToken(token.trim());
     setBusy(false);
-    setProblem(refusal);
-    if (refusal === null) signIn(token.trim());
+    if ("problem" in tried) setProblem(tried.problem);
+    else signIn(token.trim(), null, tried.scope);
   };
   return (
     <main className="sign-in" id="main">
@@ -37,7 +42,7 @@ export function SignIn({ notice }: { notice: string | null }): ReactElement {
         {problem !== null && <Notice tone="bad">{problem}</Notice>}
         {people && (
           <>
-            <Button look="primary" onPress={() => void goToProvider()}>
+            <Button look="primary" onPress={() => void goToProvider().catch(() => setProblem(NO_CRYPTOGRAPHY))}>
               Sign in with your account
             </Button>
             <p className="or">or with a token</p>
@@ -74,22 +79,21 @@ export function Mark(): ReactElement {
   );
 }
 
-/** Why a token does not sign in; null if it does. */
-async function tryToken(token: string): Promise<string | null> {
-  if (!/^[\x21-\x7e]+$/.test(token)) return "This is no token: it has spaces or other characters that tokens do not have.";
-  try {
-    const response = await fetch("/graphql", {
-      method: "POST",
-      headers: { ...bearer(token), "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify({ query: "{ __typename }" }),
-      credentials: "omit",
-      cache: "no-store",
-    });
-    if (response.ok) return null;
-    if (response.status === 401) return "This token does not hold. It may be mistyped, expired or revoked.";
-    if (response.status === 429) return "Too many failed attempts. Wait a minute, then try again.";
-  } catch {
-    // Told below, like any answer that is none.
+type Tried = { readonly scope: string | null } | { readonly problem: string };
+
+/** What a token may do, or why it does not sign in. */
+async function tryToken(token: string): Promise<Tried> {
+  if (!/^[\x21-\x7e]+$/.test(token)) return { problem: "This is no token: it has spaces or other characters that tokens do not have." };
+  const { data, error } = await openSecretClient(() => token).query(ViewerDocument, {});
+  if (data) return { scope: scopeOf(data.viewer) };
+  switch (error && codeOf(error)) {
+    case "FORBIDDEN":
+      return { scope: null };
+    case "UNAUTHENTICATED":
+      return { problem: "This token does not hold. It may be mistyped, expired or revoked." };
+    case "LIMIT_EXCEEDED":
+      return { problem: "Too many failed attempts. Wait a minute, then try again." };
+    default:
+      return { problem: "The service does not answer. Check that it is running, then try again." };
   }
-  return "The service does not answer. Check that it is running, then try again.";
 }

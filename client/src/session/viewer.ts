@@ -13,6 +13,11 @@ export type Permission =
   | "organization:write"
   | "token:manage";
 
+/** What a viewer may do, as text: two of one scope see and may do the same. */
+export function scopeOf({ permissions, organizationIds, integrationIds }: Viewer): string {
+  return JSON.stringify([permissions, organizationIds, integrationIds]);
+}
+
 export const ViewerContext = createContext<Viewer | null>(null);
 
 export function useViewer(): Viewer {

@@ -11,13 +11,13 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-DROP_CONSTRAINTS_ON = """
+DROP_KEYS_ON = """
 DO $$
 DECLARE found record;
 BEGIN
     FOR found IN
         SELECT conname FROM pg_constraint
-        WHERE conrelid = '{table}'::regclass AND contype = '{kind}'
+        WHERE conrelid = '{table}'::regclass AND contype = 'f'
           AND conkey = ARRAY[(
               SELECT attnum FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attname = '{column}'
           )]::smallint[]
@@ -26,6 +26,30 @@ BEGIN
     END LOOP;
 END $$
 """
+
+DROP_UNIQUE_ON = """
+DO $$
+DECLARE found record;
+BEGIN
+    FOR found IN
+        SELECT i.indexrelid::regclass AS index, k.conname FROM pg_index i
+        LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype = 'u'
+        WHERE i.indrelid = '{table}'::regclass AND i.indisunique AND NOT i.indisprimary
+          AND i.indexrelid <> '{ours}'::regclass
+          AND coalesce(pg_get_expr(i.indpred, i.indrelid), '') !~ '\\mis_deleted\\M'
+          AND NOT EXISTS (
+              SELECT FROM generate_series(1, i.indnkeyatts) AS n
+              WHERE pg_get_indexdef(i.indexrelid, n, false) !~ '\\m({columns})\\M'
+          )
+    LOOP
+        IF found.conname IS NULL THEN EXECUTE format('DROP INDEX %s', found.index);
+        ELSE EXECUTE format('ALTER TABLE {table} DROP CONSTRAINT %I', found.conname);
+        END IF;
+    END LOOP;
+END $$
+"""
+"""Whatever older software calls them: another index over the columns of ours, or over COALESCE of them, refuses what
+ours allows, and fails one of two first writes at once, since ON CONFLICT looks at ours alone."""
 
 SEALED_OR_PLAIN = (
     "(config_type = 'secret') = (sealed IS NOT NULL) AND (sealed IS NULL) = (value IS NOT NULL) "
@@ -72,7 +96,6 @@ ALTER TABLE configs
         REFERENCES integration_config_schema (id, field_type) ON DELETE SET NULL (field_id),
     ADD CONSTRAINT ck_configs_sealed_or_plain CHECK (legacy OR ({SEALED_OR_PLAIN}));
 CREATE UNIQUE INDEX uq_configs_place ON configs (integration_id, organization_id, key) NULLS NOT DISTINCT;
-DROP INDEX IF EXISTS ix_configs_integration_org_key;
 CREATE INDEX ix_configs_key_id ON configs (key, id);
 CREATE INDEX ix_configs_organization_id ON configs (organization_id, key, id);
 CREATE INDEX ix_configs_integration_key ON configs (integration_id, key, id);
@@ -225,11 +248,13 @@ CREATE TABLE backfill_findings (
 
 def upgrade() -> None:
     """Add what is ours; no value of a legacy row changes."""
-    op.execute(DROP_CONSTRAINTS_ON.format(table="integrations", kind="u", column="name"))
-    op.execute(DROP_CONSTRAINTS_ON.format(table="configs", kind="f", column="config_schema_id"))
+    op.execute(DROP_KEYS_ON.format(table="configs", column="config_schema_id"))
     for script in (INTEGRATIONS, CONFIGS):
         for statement in script.split(";\n"):
             op.execute(statement)
+    place = "integration_id|organization_id|key"
+    op.execute(DROP_UNIQUE_ON.format(table="configs", ours="uq_configs_place", columns=place))
+    op.execute(DROP_UNIQUE_ON.format(table="integrations", ours="uq_integrations_name", columns="name"))
     op.execute(SCHEMA_TYPE_TRIGGER)
     op.execute(CONFIG_TRIGGER)
     for statement in RECORDS.split(";\n"):

@@ -97,7 +97,8 @@ def _read_object(content: bytes) -> dict[str, Any]:
 def _judge(answer: Reply) -> StrongroomError:
     """What an answer that is none of the service's own means: a proxy's, most likely."""
     status = answer.status
-    if status in (429, 502, 503, 504):
+    # From 520 to 530 are those of networks that stand before services.
+    if status in (408, 429, 502, 503, 504) or 520 <= status <= 530:
         return Unavailable(f"the service does not answer: HTTP status {status} in its place")
     why = answer.flaw or f"HTTP status {status}"
     if 300 <= status < 400:

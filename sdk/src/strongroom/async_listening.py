@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import httpx
 
+from strongroom.answers import describe_failure
 from strongroom.changes import Change
-from strongroom.feed import Hear, Listen, NextLine
-from strongroom.wiring import Options, Parts, Waiting, is_stream
+from strongroom.errors import Internal
+from strongroom.feed import Hear, Listen, NextLine, Trouble
+from strongroom.subscribing import Lines, is_stream
+from strongroom.wiring import Options, Parts, Waiting
 
 logger = logging.getLogger("strongroom")
 
@@ -26,23 +29,35 @@ class AsyncListener:
         http: httpx.AsyncClient,
         options: Options,
         parts: Parts,
-        callbacks: Sequence[Callable[[Change], Awaitable[None] | None]],
+        callbacks: list[Callable[[Change], Awaitable[None] | None]],
     ) -> None:
         self._http = http
         self._options = options
         self._parts = parts
         self._callbacks = callbacks
         self._stream = AsyncStream()
-        self._waiting = Waiting()
+        self._waiting = Waiting(callbacks)
         self._came = asyncio.Event()
+        self._begun = False
+        self._stopper: asyncio.Task[Any] | None = None
         self._tasks = [asyncio.ensure_future(self._listen()), asyncio.ensure_future(self._call_back())]
 
     async def stop(self) -> None:
-        """End; returns when both tasks have."""
-        for task in self._tasks:
+        """End; returns when both tasks have. A callback may do it, and is the one that is not cancelled then."""
+        self._stopper = asyncio.current_task()
+        # Those that ended with their event loop cannot be waited for.
+        tasks = [task for task in self._tasks if not task.done()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._stream.close()
+
+    def admit(self, callback: Callable[[Change], Awaitable[None] | None]) -> None:
+        """As of the synchronous one."""
+        self._callbacks.append(callback)
+        if self._begun:
+            self._waiting.add((Change(reset=True),), callback)
+            self._came.set()
 
     async def _listen(self) -> None:
         flow = self._parts.feed.run()
@@ -62,9 +77,13 @@ class AsyncListener:
             return await self._stream.read()
         if isinstance(step, Hear):
             self._parts.hear(step)
+            self._begun = True
             if self._callbacks:
                 self._waiting.add(step.changes)
                 self._came.set()
+            return None
+        if isinstance(step, Trouble):
+            logger.warning("the feed of changes is not to be had: %s; trying again", step.why)
             return None
         await self._stream.close()
         return await asyncio.sleep(getattr(step, "seconds", 1.0))
@@ -73,19 +92,36 @@ class AsyncListener:
         while True:
             await self._came.wait()
             while self._waiting:
-                change = self._waiting.take()
-                for callback in list(self._callbacks):
-                    await _call(callback, change)
+                change, callbacks = self._waiting.take()
+                for callback in callbacks:
+                    await self._call(callback, change)
             self._came.clear()
 
-
-async def _call(callback: Callable[[Change], Awaitable[None] | None], change: Change) -> None:
-    try:
-        result = callback(change)
+    async def _call(self, callback: Callable[[Change], Awaitable[None] | None], change: Change) -> None:
+        try:
+            result = callback(change)
+        except Exception as error:  # noqa: BLE001 - its text may hold what the callback has just resolved
+            _complain(error)
+            return
         if inspect.isawaitable(result):
-            await result
-    except Exception as error:  # noqa: BLE001 - its text may hold what the callback has just resolved
-        logger.error("a callback of on_change failed: %s", type(error).__name__)  # noqa: TRY400
+            await self._finish(asyncio.ensure_future(result))
+
+    async def _finish(self, work: asyncio.Future[None]) -> None:
+        """Wait for a callback. As a task of its own: one that is cancelled from within ends that, and not this."""
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            if work is not self._stopper:
+                work.cancel()
+            raise
+        try:
+            work.result()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - as above
+            _complain(error)
+
+
+def _complain(error: BaseException) -> None:
+    logger.error("a callback of on_change failed: %s", type(error).__name__)
 
 
 class AsyncStream:
@@ -93,30 +129,33 @@ class AsyncStream:
 
     def __init__(self) -> None:
         self._response: httpx.Response | None = None
-        self._lines: AsyncIterator[str] | None = None
+        self._parts: AsyncIterator[bytes] | None = None
+        self._lines = Lines()
 
-    async def open(self, http: httpx.AsyncClient, options: Options, body: bytes) -> bool:
-        """Open it; whether there is one."""
+    async def open(self, http: httpx.AsyncClient, options: Options, body: bytes) -> str:
+        """Open it; why there is none, or an empty text."""
         request = options.ask_for_stream(http, body)
         try:
             response = await http.send(request, stream=True)
-        except (httpx.HTTPError, RuntimeError):  # RuntimeError: the client has been closed
-            return False
-        self._response, self._lines = response, response.aiter_lines()
-        return is_stream(response)
+        except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client has been closed
+            return describe_failure(error)
+        self._response, self._parts, self._lines = response, response.aiter_raw(), Lines()
+        return "" if is_stream(response.status_code, response.headers) else f"HTTP status {response.status_code}"
 
-    async def read(self) -> str | None:
+    async def read(self) -> bytes | None:
         """The next line; None when it is cut, or at its end."""
-        if self._lines is None:
+        if self._parts is None:
             return None
         try:
-            return await self._lines.__anext__()
-        except (StopAsyncIteration, httpx.HTTPError, httpx.StreamError, OSError):
+            while (line := self._lines.pop()) is None:
+                self._lines.take(await self._parts.__anext__())
+        except (StopAsyncIteration, httpx.HTTPError, httpx.StreamError, OSError, Internal):
             return None
+        return line
 
     async def close(self) -> None:
         """Give the connection back."""
-        response, self._response, self._lines = self._response, None, None
+        response, self._response, self._parts = self._response, None, None
         if response is not None:
             with suppress(httpx.HTTPError, OSError):
                 await response.aclose()

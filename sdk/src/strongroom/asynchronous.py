@@ -49,6 +49,7 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
         self._cache = self._parts.cache
         self._http = make_http(httpx.AsyncClient, self._options)
         self._listener: AsyncListener | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def resolve(self, integration: str, organization_id: Id) -> ResolvedConfig:
         """As `Strongroom.resolve`."""
@@ -83,16 +84,20 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
 
     def on_change(self, callback: AsyncCallback) -> Unsubscribe:
         """As `Strongroom.on_change`, in the running event loop; the callback may be a coroutine function."""
-        unsubscribe = self._register(callback)
-        self._listen()
-        return unsubscribe
+        self._listen().admit(callback)
+        return self._make_unsubscribe(callback)
 
     async def close(self) -> None:
         """End the feed and close all connections."""
         if self._listener is not None:
             await self._listener.stop()
             self._listener = None
-        await self._http.aclose()
+        try:
+            await self._http.aclose()
+        except RuntimeError:
+            # Connections end with their event loop.
+            if self._loop is None or not self._loop.is_closed():
+                raise
 
     async def __aenter__(self) -> AsyncStrongroom:  # noqa: PYI034 - typing has Self from 3.11 on
         return self
@@ -102,9 +107,11 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
     ) -> None:
         await self.close()
 
-    def _listen(self) -> None:
+    def _listen(self) -> AsyncListener:
+        http = self._connect()
         if self._listener is None:
-            self._listener = AsyncListener(self._connect(), self._options, self._parts, self._callbacks)
+            self._listener = AsyncListener(http, self._options, self._parts, self._callbacks)
+        return self._listener
 
     async def _run(self, flow: Generator[Step, Answer, T]) -> T:
         answer: Answer = None
@@ -152,6 +159,10 @@ class AsyncStrongroom(Client[httpx.AsyncClient, AsyncCallback]):
     def _connect(self) -> httpx.AsyncClient:
         if self._http.is_closed:
             raise SettingsError("the client has been closed")
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._loop is not loop:
+            raise SettingsError("the client belongs to the event loop that it was first used in: make one in each")
         return self._http
 
     async def _send(self, step: Send) -> Reply | Lost:

@@ -45,7 +45,6 @@ class Client(Generic[Http, Callback]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._options.url}>"
 
-    def _register(self, callback: Callback) -> Unsubscribe:
-        """Have a callback told of changes; how to end that."""
-        self._callbacks.append(callback)
+    def _make_unsubscribe(self, callback: Callback) -> Unsubscribe:
+        """How to have a callback called no more."""
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None

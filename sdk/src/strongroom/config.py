@@ -128,7 +128,9 @@ class ResolvedConfig(Mapping[str, Any]):
             for key, value in self._values.items()
         }
         stale = f", stale for {self.age:.0f} s" if self.stale else ""
-        return f"<ResolvedConfig {self.integration} for {self.organization}: {shown}{stale}>"
+        # A name is somebody else's text, and no line of a log of its own.
+        names = (repr(name)[1:-1] for name in (self.integration, self.organization))
+        return f"<ResolvedConfig {' for '.join(names)}: {shown}{stale}>"
 
     # Sentry takes mappings apart to report local variables, unless they say how they are shown.
     __sentry_repr__ = __repr__

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from strongroom.changes import Change, read_change
+from strongroom.errors import LimitExceeded, StrongroomError, Unavailable, make_error
 from strongroom.flows import Pause
 
 QUERY = (
@@ -29,14 +30,14 @@ LONGEST_PAUSE = 5.0
 
 @dataclass(frozen=True)
 class Listen:
-    """Open a stream with this body; comes back as whether there is one."""
+    """Open a stream with this body; comes back as why there is none, or as an empty text."""
 
     body: bytes
 
 
 @dataclass(frozen=True)
 class NextLine:
-    """Read a line of the open stream; comes back as the line, or as None when the stream is cut or at its end."""
+    """Read a line of the open stream; comes back as its bytes, or as None when the stream is cut or at its end."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,14 @@ class Hear:
     complete: bool
 
 
-FeedStep = Listen | NextLine | Hear | Pause
+@dataclass(frozen=True)
+class Trouble:
+    """Say why the feed is not to be had; once, until it is heard again."""
+
+    why: str
+
+
+FeedStep = Listen | NextLine | Hear | Trouble | Pause
 FeedFlow = Generator[FeedStep, Any, None]
 
 
@@ -58,15 +66,20 @@ class Feed:
         """`chance` gives jitter, 0 to 1."""
         self._chance = chance
         self._cursor: str | None = None
+        self._why = ""
 
     def run(self) -> FeedFlow:
         """Listens for ever, through broken connections too."""
-        pause = FIRST_PAUSE
+        pause, told = FIRST_PAUSE, False
         while True:
             heard = False
             body = {"query": QUERY, "variables": {"after": self._cursor}}
-            if (yield Listen(json.dumps(body).encode())):
+            self._why = (yield Listen(json.dumps(body).encode())) or ""
+            if not self._why:
                 heard = yield from self._read_events()
+            if not heard and not told:
+                yield Trouble(self._why or "the stream ends at once")
+            told = not heard
             pause = FIRST_PAUSE if heard else min(pause * 2, LONGEST_PAUSE)
             yield Pause(pause * (0.5 + self._chance()))
 
@@ -77,42 +90,56 @@ class Feed:
             answer = yield from read_event()
             if answer is None:
                 return heard
-            data: dict[str, Any] = answer.get("data") or {}
-            told = data.get("configChanged")
-            if told is None:
-                # The cursor may be what was refused; a feed that begins anew loses nothing, since it is a reset.
-                self._cursor = None
-                return False
-            yield self._hear(told)
+            hear = self._hear(answer)
+            if hear is None:
+                self._take_refusal(make_error(_first_error(answer)))
+                return heard
+            yield hear
             heard = True
 
-    def _hear(self, told: Mapping[str, Any]) -> Hear:
-        changes = tuple(map(read_change, told["changes"]))
-        if self._cursor is None or told["reset"]:
-            changes = (Change(reset=True), *changes)
-        self._cursor = told["cursor"]
-        return Hear(changes, not told["more"])
+    def _take_refusal(self, error: StrongroomError) -> None:
+        self._why = str(error)
+        if not isinstance(error, (LimitExceeded, Unavailable)):
+            # The cursor may be what was refused; a feed that begins anew loses nothing, since it is a reset.
+            self._cursor = None
+
+    def _hear(self, answer: Mapping[str, Any]) -> Hear | None:
+        """What an answer tells; None where it is a refusal, or of another form than the service's."""
+        try:
+            told = answer["data"]["configChanged"]
+            changes, cursor, more = tuple(map(read_change, told["changes"])), str(told["cursor"]), bool(told["more"])
+            reset = self._cursor is None or told["reset"]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+        self._cursor = cursor
+        return Hear((Change(reset=True), *changes) if reset else changes, not more)
 
 
 def read_event() -> Generator[FeedStep, Any, dict[str, Any] | None]:
     """The next answer that a stream of server-sent events brings; None at its end, or at what is no answer."""
-    kind, data = "", ""
+    kind, data = b"", b""
     while True:
-        line: str | None = yield NextLine()
+        line: bytes | None = yield NextLine()
         if line is None:
             return None
-        name, _, value = line.partition(":")
-        if name == "event":
+        name, _, value = line.partition(b":")
+        if name == b"event":
             kind = value.strip()
-        elif name == "data":
+        elif name == b"data":
             data = value.strip()
         elif not line and kind:
-            return _read_answer(data) if kind == "next" else None
+            return _read_answer(data) if kind == b"next" else None
 
 
-def _read_answer(data: str) -> dict[str, Any] | None:
+def _first_error(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    errors: Any = answer.get("errors")
+    first: Any = cast("list[Any]", errors)[0] if isinstance(errors, list) and errors else None
+    return cast("dict[str, Any]", first) if isinstance(first, dict) else {}
+
+
+def _read_answer(data: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(data)
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
     return cast("dict[str, Any]", answer) if isinstance(answer, dict) else None

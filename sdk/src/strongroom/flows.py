@@ -15,7 +15,7 @@ from typing import Any
 from strongroom.answers import Lost, Reply, read_reply
 from strongroom.cache import Cache
 from strongroom.config import ResolvedConfig
-from strongroom.errors import Internal, StrongroomError, Unavailable
+from strongroom.errors import Internal, LimitExceeded, StrongroomError, Unavailable
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,10 @@ class Flows:
             retries = None if cache.find_good(key) is None else 0
             try:
                 config = yield from self._fetch(integration, organization_id, retries)
-            except Unavailable:
-                cache.note_failure()
+            except (Internal, LimitExceeded, Unavailable) as error:
+                # Nothing was said of this config: what was known of it is still the best that there is.
+                if not isinstance(error, Internal):
+                    cache.note_failure()
                 good = cache.find_good(key)
                 if good is None:
                     raise

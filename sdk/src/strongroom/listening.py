@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import httpx
 
+from strongroom.answers import describe_failure
 from strongroom.changes import Change
-from strongroom.feed import Hear, Listen, NextLine
-from strongroom.wiring import Options, Parts, Waiting, is_stream
+from strongroom.errors import Internal
+from strongroom.feed import Hear, Listen, NextLine, Trouble
+from strongroom.subscribing import Lines, is_stream
+from strongroom.wiring import Options, Parts, Waiting
 
 logger = logging.getLogger("strongroom")
 
@@ -22,7 +25,7 @@ class Listener:
     """Listens until it is stopped."""
 
     def __init__(
-        self, http: httpx.Client, options: Options, parts: Parts, callbacks: Sequence[Callable[[Change], None]]
+        self, http: httpx.Client, options: Options, parts: Parts, callbacks: list[Callable[[Change], None]]
     ) -> None:
         self._http = http
         self._options = options
@@ -30,8 +33,9 @@ class Listener:
         self._callbacks = callbacks
         self._stopping = threading.Event()
         self._stream = Stream()
-        self._waiting = Waiting()
+        self._waiting = Waiting(callbacks)
         self._came = threading.Condition()
+        self._begun = False
         self._threads = [
             threading.Thread(target=work, name=f"strongroom-{name}", daemon=True)
             for name, work in (("feed", self._listen), ("changes", self._call_back))
@@ -48,6 +52,14 @@ class Listener:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(1.0)
+
+    def admit(self, callback: Callable[[Change], None]) -> None:
+        """Call this one too; one that comes after the feed's first word is told by itself of the reset that it was."""
+        with self._came:
+            self._callbacks.append(callback)
+            if self._begun:
+                self._waiting.add((Change(reset=True),), callback)
+                self._came.notify()
 
     def _listen(self) -> None:
         flow = self._parts.feed.run()
@@ -70,13 +82,17 @@ class Listener:
             self._parts.hear(step)
             self._tell(step.changes)
             return None
+        if isinstance(step, Trouble):
+            logger.warning("the feed of changes is not to be had: %s; trying again", step.why)
+            return None
         self._stream.close()
         self._stopping.wait(getattr(step, "seconds", 1.0))
         return None
 
     def _tell(self, changes: tuple[Change, ...]) -> None:
-        if changes and self._callbacks:
-            with self._came:
+        with self._came:
+            self._begun = True
+            if changes and self._callbacks:
                 self._waiting.add(changes)
                 self._came.notify()
 
@@ -86,15 +102,16 @@ class Listener:
                 if not self._waiting:
                     self._came.wait()
                     continue
-                change = self._waiting.take()
-            for callback in list(self._callbacks):
+                change, callbacks = self._waiting.take()
+            for callback in callbacks:
                 _call(callback, change)
 
 
 def _call(callback: Callable[[Change], None], change: Change) -> None:
     try:
         callback(change)
-    except Exception as error:  # noqa: BLE001 - its text may hold what the callback has just resolved
+    except BaseException as error:  # noqa: BLE001 - its text may hold what the callback has just resolved
+        # A callback that means to end the process, which no thread but the first can, does not end this thread alone.
         logger.error("a callback of on_change failed: %s", type(error).__name__)  # noqa: TRY400
 
 
@@ -103,24 +120,30 @@ class Stream:
 
     def __init__(self) -> None:
         self._response: httpx.Response | None = None
-        self._lines: Iterator[str] = iter(())
+        self._parts: Iterator[bytes] = iter(())
+        self._lines = Lines()
 
-    def open(self, http: httpx.Client, options: Options, body: bytes) -> bool:
-        """Open it; whether there is one."""
+    def open(self, http: httpx.Client, options: Options, body: bytes) -> str:
+        """Open it; why there is none, or an empty text."""
         request = options.ask_for_stream(http, body)
         try:
             response = http.send(request, stream=True)
-        except (httpx.HTTPError, RuntimeError):  # RuntimeError: the client has been closed
-            return False
-        self._response, self._lines = response, response.iter_lines()
-        return is_stream(response)
+        except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client has been closed
+            return describe_failure(error)
+        self._response, self._parts, self._lines = response, response.iter_raw(), Lines()
+        return "" if is_stream(response.status_code, response.headers) else f"HTTP status {response.status_code}"
 
-    def read(self) -> str | None:
+    def read(self) -> bytes | None:
         """The next line; None when it is cut, or at its end."""
         try:
-            return next(self._lines, None)
-        except (httpx.HTTPError, httpx.StreamError, OSError):
+            while (line := self._lines.pop()) is None:
+                part = next(self._parts, None)
+                if part is None:
+                    return None
+                self._lines.take(part)
+        except (httpx.HTTPError, httpx.StreamError, OSError, Internal):
             return None
+        return line
 
     def cut(self) -> None:
         """Have whoever reads it find it at its end; from any thread."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,21 +34,42 @@ def judge_refusal(answer: Reply) -> StrongroomError:
     return found if isinstance(found, StrongroomError) else Internal("the service answered without a stream")
 
 
+class Lines:
+    """The lines of one stream, put together from its parts. A line feed ends one, and nothing else does: names and keys
+    may hold characters that end a line in other texts."""
+
+    def __init__(self) -> None:
+        self._whole: deque[bytes] = deque()
+        self._rest = bytearray()
+
+    def take(self, part: bytes) -> None:
+        """Take a part as it came. Raises Internal where a line does not end."""
+        first, *others = part.split(b"\n")
+        self._rest += first
+        for other in others:
+            self._whole.append(bytes(self._rest).removesuffix(b"\r"))
+            self._rest = bytearray(other)
+        if len(self._rest) > LIMIT:
+            raise Internal("this is no answer of Strongroom: an event without an end")
+
+    def pop(self) -> bytes | None:
+        """The next line that is whole; None where there is none yet."""
+        return self._whole.popleft() if self._whole else None
+
+
 class Events:
     """The events of one stream. `done` once it says that nothing is to come."""
 
     def __init__(self) -> None:
         self.done = False
-        self._rest = b""
+        self._lines = Lines()
         self._kind = self._data = b""
 
     def take(self, part: bytes) -> Iterator[dict[str, Any]]:
         """The data of each event that a part completes. Raises StrongroomError for the first that is an error."""
-        *lines, self._rest = (self._rest + part).split(b"\n")
-        if len(self._rest) > LIMIT:
-            raise Internal("this is no answer of Strongroom: an event without an end")
-        for line in lines:
-            name, _, value = line.rstrip(b"\r").partition(b":")
+        self._lines.take(part)
+        while (line := self._lines.pop()) is not None:
+            name, _, value = line.partition(b":")
             if name == b"event":
                 self._kind = value.strip()
             elif name == b"data":

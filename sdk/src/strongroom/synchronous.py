@@ -76,8 +76,8 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
     def resolve(self, integration: str, organization_id: Id) -> ResolvedConfig:
         """The config of an integration, by name, for an organization.
 
-        Raises NotFound, Forbidden, Unauthenticated, Undecryptable, LimitExceeded, or Unavailable when there is no last
-        known good config either.
+        Raises NotFound, Forbidden, Unauthenticated or Undecryptable; LimitExceeded, Internal or Unavailable when there
+        is no last known good config either.
         """
         if self._cache is not None:
             found = self._cache.get((integration, organization_id))
@@ -118,9 +118,8 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
 
         The first call is a reset: what happened before is not known.
         """
-        unsubscribe = self._register(callback)
-        self._listen()
-        return unsubscribe
+        self._listen().admit(callback)
+        return self._make_unsubscribe(callback)
 
     def close(self) -> None:
         """End the feed and close all connections."""
@@ -139,12 +138,17 @@ class Strongroom(Client[httpx.Client, Callable[[Change], None]]):
     ) -> None:
         self.close()
 
-    def _listen(self) -> None:
-        if self._listener is None:
+    def _listen(self) -> Listener:
+        """The listener of this process, which begins now if there is none. Raises SettingsError once it is closed."""
+        listener = self._listener
+        if listener is None:
             http = self._connect()
             with self._lock:
-                if self._listener is None and not self._closed:
-                    self._listener = Listener(http, self._options, self._parts, self._callbacks)
+                if self._closed:
+                    raise SettingsError("the client has been closed")
+                listener = self._listener or Listener(http, self._options, self._parts, self._callbacks)
+                self._listener = listener
+        return listener
 
     def _connect(self) -> httpx.Client:
         """This process's connections. Raises SettingsError once the client is closed."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import httpx
@@ -18,6 +18,7 @@ from strongroom.errors import SettingsError
 from strongroom.feed import SILENCE, Feed, Hear
 from strongroom.flows import Flows
 from strongroom.settings import find_token, find_url
+from strongroom.subscribing import HEADERS
 
 # An idle connection is given up before the service does so, which would cost a request.
 _IDLE_SECONDS = 4.0
@@ -28,6 +29,7 @@ _CHANGES_LIMIT = 10_000
 Verify = ssl.SSLContext | bool
 Id = str | UUID
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+Callback = TypeVar("Callback")
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,8 @@ class Options:
 
     def ask_for_stream(self, http: httpx.Client | httpx.AsyncClient, body: bytes) -> httpx.Request:
         """The request that opens the feed."""
-        headers = {"accept": "text/event-stream"}
         timeout = self.make_stream_timeout(SILENCE)
-        return http.build_request("POST", self.url, content=body, headers=headers, timeout=timeout)
+        return http.build_request("POST", self.url, content=body, headers=HEADERS, timeout=timeout)
 
 
 def read_options(
@@ -115,30 +116,28 @@ class Parts:
         self.heard = time.monotonic()
 
 
-class Waiting:
+class Waiting(Generic[Callback]):
     """Changes that wait for callbacks, in their order and bounded."""
 
-    def __init__(self) -> None:
-        self._changes: deque[Change] = deque()
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        """`callbacks` are those that there are at any moment."""
+        self._callbacks = callbacks
+        self._changes: deque[tuple[Change, Callback | None]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._changes)
 
-    def add(self, changes: tuple[Change, ...]) -> None:
-        """Have changes wait."""
+    def add(self, changes: tuple[Change, ...], only: Callback | None = None) -> None:
+        """Have changes wait, for one of the callbacks or for all."""
         if len(self._changes) + len(changes) > _CHANGES_LIMIT:
             self._changes.clear()
-            changes = (Change(reset=True),)
-        self._changes.extend(changes)
+            changes, only = (Change(reset=True),), None
+        self._changes.extend((change, only) for change in changes)
 
-    def take(self) -> Change:
-        """The next one."""
-        return self._changes.popleft()
-
-
-def is_stream(response: httpx.Response) -> bool:
-    """Whether a feed was opened."""
-    return response.status_code == 200 and "event-stream" in response.headers.get("content-type", "")
+    def take(self) -> tuple[Change, list[Callback]]:
+        """The next one, and who is to be told of it."""
+        change, only = self._changes.popleft()
+        return change, [callback for callback in self._callbacks if only is None or callback is only]
 
 
 def canonical(organization_id: Id) -> str:

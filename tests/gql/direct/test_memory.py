@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gql.direct import templates
 from tests.gql.direct.calls import CALL, HEAD, ask
 from tests.gql.kit import OPERATIONS
 
@@ -84,6 +85,23 @@ async def test_a_snapshot_keeps_two_templates_at_most(api, behind, caller, world
     assert len(snapshot.forms) == 2
 
 
+async def test_the_first_who_asks_gets_no_template(api, behind, caller, world, monkeypatch) -> None:
+    """Making a template costs more than an answer: what is not kept is answered without one, and so is who asks first;
+    who asks again is answered from it, with the same words."""
+    made: list[object] = []
+    make = templates._make
+    monkeypatch.setattr(templates, "_make", lambda *given: made.append(given) or make(*given))
+    first = await caller.warm(behind, ask(world))
+    for _ in range(3):
+        assert (await caller.post(ask(world))).content == first.content
+    assert len(made) == 1
+    monkeypatch.setattr(api.service.resolver.snapshots, "get", lambda *asked: None)
+    before = behind.times
+    for _ in range(3):
+        assert (await caller.post(ask(world))).content == first.content
+    assert (len(made), behind.times) == (1, before)
+
+
 async def test_a_document_that_is_gone_is_read_again(api, behind, caller, world) -> None:
     """What bodies ask for does not keep their documents: those are bounded by themselves."""
     await caller.warm(behind, ask(world))
@@ -101,9 +119,10 @@ async def test_templates_together_weigh_no_more_than_their_snapshot(api, client,
     await client.run("SetIntegrationConfig", input={"integrationId": world.integration, "config": config})
     for aliases in (2, 6):
         fields = " ".join(f"c{alias}: config" for alias in range(aliases))
-        await caller.warm(behind, ask(world, f"{HEAD} {{ {CALL} {{ {fields} }} }}"))
+        for _ in range(2):  # The first who asks gets no template.
+            await caller.warm(behind, ask(world, f"{HEAD} {{ {CALL} {{ {fields} }} }}"))
     snapshot = api.service.resolver.snapshots.get(world.name, uuid.UUID(world.organization))
-    assert 0 < sum(len(piece) for form in snapshot.forms.values() for piece in form.pieces) <= snapshot.weight
+    assert 0 < sum(len(piece) for form in snapshot.forms.values() if form for piece in form.pieces) <= snapshot.weight
 
 
 @pytest.mark.parametrize(
@@ -124,10 +143,11 @@ async def test_a_snapshot_weighs_what_it_holds(api, client, behind, caller, worl
             await client.run("SetIntegrationConfig", input={"integrationId": integration, "config": config})
         snapshot = None
         while snapshot is None:  # What is not vouched for any more is forgotten.
-            await caller.warm(behind, ask(world, integration="large"))
+            for _ in range(2):
+                await caller.warm(behind, ask(world, integration="large"))
             snapshot = api.service.resolver.snapshots.get("large", uuid.UUID(world.organization))
         held = sum(map(weigh_object, (entry.value for entry in snapshot.entries)))
-        made_ready = sum(len(piece) for form in snapshot.forms.values() for piece in form.pieces)
+        made_ready = sum(len(piece) for form in snapshot.forms.values() if form for piece in form.pieces)
         assert held + made_ready <= snapshot.weight
 
 

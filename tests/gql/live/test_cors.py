@@ -15,7 +15,7 @@ def ask_first(origin: str, **headers: str) -> dict[str, str]:
 async def test_pages_of_allowed_origins(stage: Any) -> None:
     """A page of a configured origin may ask with its token, reads the answer, and nobody else's page does."""
     url = f"http://127.0.0.1:{stage.port}/graphql"
-    wanted = {"access-control-request-headers": "authorization,content-type"}
+    wanted = {"access-control-request-headers": "authorization,content-type,strongroom-reason"}
     async with httpx.AsyncClient() as http:
         allowed = await http.options(url, headers=ask_first(ALLOWED, **wanted))
         assert allowed.status_code == 200

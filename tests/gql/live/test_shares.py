@@ -5,8 +5,12 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from gql import lines
+from gql.frames import PROTOCOL
+from tests.gql.live.stage import Socket
 
 OTHER = "Bearer another-one"
 
@@ -37,6 +41,23 @@ async def test_one_caller_leaves_room_for_others(stage: Any) -> None:
             while len(stage.lines) > 3:
                 await asyncio.sleep(0.01)
         await stack.enter_async_context(stage.connect())
+
+
+async def test_a_token_is_one_caller_however_it_is_written(api: Any, client: Any, port: int) -> None:
+    """Capitals, spaces and a second secret make no second caller of a token."""
+    made = (await client.run("CreateToken", input={"name": "t", "permissions": ["*"]}))["createToken"]
+    rotated = (await client.run(f'mutation {{ rotateToken(id: "{made["id"]}") {{ token }} }}'))["rotateToken"]
+    written = [f"Bearer {made['token']}", f"bEARER {made['token']}", f"BEARER   {rotated['token']}"]
+    options: dict[str, Any] = {"subprotocols": [Subprotocol(PROTOCOL)]}
+    async with AsyncExitStack() as stack:
+        for text in [*written, f"bearer {rotated['token']} "]:
+            connection = await stack.enter_async_context(connect(f"ws://127.0.0.1:{port}/graphql", **options))
+            socket = Socket(connection)
+            await socket.send(type="connection_init", payload={"Authorization": text})
+            if text in written:
+                assert (await socket.receive())["type"] == "connection_ack"
+            else:
+                assert (await socket.wait_closed())[0] == 1013
 
 
 async def test_strangers_leave_room_for_callers(stage: Any) -> None:

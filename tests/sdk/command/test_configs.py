@@ -83,6 +83,8 @@ def test_refusals_name_the_field_and_not_the_value(cli: Callable[..., Any], plac
     cli("config", "list", code=2)
     cli("config", "set", "k", "--global", stdin="", code=6)
     assert "hunter" not in cli("config", "set", "k", "hunter", "--global", code=2).err
+    assert "hunter" not in cli("config", "set", "k=hunter", "--global", stdin="x", code=2).err
+    assert cli("config", "list", "--global").out == ""
 
 
 def test_overrides_need_a_mapping(cli: Callable[..., Any], place: Any) -> None:

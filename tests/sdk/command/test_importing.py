@@ -88,6 +88,12 @@ def test_what_the_service_refuses_is_listed_by_line(cli: Callable[..., Any], pla
     ]
     assert "planted" not in refused.err
     assert revealed(cli, "-i", place.name) == before
+    Path(".env").write_text("passwrd=planted\n\nport=planted\nno assignment\nurl=u\n")
+    told = json.loads(cli("import", ".env", "-i", place.name, "--partial", "--dry-run", "--json", code=14).out)
+    assert [one["line"] for one in told["leftOut"]] == [4]
+    told = json.loads(cli("import", ".env", "-i", place.name, "--partial", "--json", code=14).out)
+    assert [one["line"] for one in told["leftOut"]] == [1, 3, 4]
+    Path(".env").write_text("url=u\npasswrd=planted\n\nport=planted\napi_key=k\n")
     told = cli("import", ".env", "-i", place.name, "--partial", code=14)
     assert "line 2" in told.err
     assert revealed(cli, "-i", place.name) == {"url": "u", "api_key": "k"}
@@ -164,11 +170,21 @@ def test_a_sealed_export(cli: Callable[..., Any], place: Any, make_token: Callab
     told = cli("import", "sealed.age", "-o", place.other, "--identity", "key.txt")
     assert "planted" not in told.out + told.err
     assert revealed(cli, "-o", place.other) == {"one": "planted one ü", "two": "planted two ü"}
-    refused = cli("export", *where, "-r", recipient, token=make_token("config:read"), code=4)
+    refused = cli("export", *where, "-r", recipient, "--output", "x", token=make_token("config:read"), code=4)
     assert refused.out == ""
+    assert not Path("x").exists()
     cli("export", *where, "-r", "age1nope", code=2)
     Path("none.txt").write_text("# nobody\n")
     cli("export", *where, "--recipients-file", "none.txt", code=2)
+
+
+def test_nothing_is_revealed_for_a_file_that_cannot_be_written(cli: Callable[..., Any], place: Any) -> None:
+    """The place of a sealed export is looked at before the service is asked: no reveal is on record for nothing."""
+    recipient = cli("identity", "key.txt").out.strip()
+    for file in ("key.txt", "no/such/folder"):
+        cli("export", "-i", place.name, "-r", recipient, "--output", file, code=2)
+    assert cli("audit", "tail", "--action", "config.reveal", "--json").out == ""
+    assert "AGE-SECRET-KEY" in Path("key.txt").read_text()
 
 
 def test_a_sealed_file_that_was_changed_does_not_open(cli: Callable[..., Any], place: Any) -> None:

@@ -51,7 +51,7 @@ TYPES = {
     "since": "STRING",
     "ratio": "JSON",
     "last": "STRING",
-    "tree": "SECRET",
+    "tree": "JSON",
     "list": "JSON",
 }
 

@@ -194,13 +194,39 @@ def test_a_terminal_is_not_steered_by_a_value(cli: Callable[..., Any], service: 
         "STRONGROOM_URL": service.url,
         "STRONGROOM_TOKEN": service.token,
     }
-    ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "strongroom", "config", "get", "odd", "--global"]
+    assert read_terminal(command, environ) == "red\\x1b[31m\r\nnext\tline\r\n"
+    value = "\x9b31m\x7f\u202ered ü"
+    cli("config", "set", "odd", "--global", stdin=value)
+    told = cli("config", "get", "odd", "--global", "--json").out
+    assert json.loads(told)["value"] == value
+    seen = read_terminal([*command, "--json"], environ | {"PYTHONIOENCODING": "utf-8"})
+    assert json.loads(seen)["value"] == value
+    assert seen.replace("\r\n", "").isprintable()
+    assert "ü" in seen
+    assert "\\xfc" in read_terminal(command, environ | {"PYTHONIOENCODING": "ascii"})
+
+
+def test_a_value_is_utf_8_in_any_locale(cli: Callable[..., Any], service: Any, tmp_path: Path) -> None:
+    """Into a pipe a value goes as it is, though the locale has other characters."""
+    cli("config", "set", "odd", "--global", "--type", "string", stdin="ü 🚀")
+    environ = {"STRONGROOM_URL": service.url, "STRONGROOM_TOKEN": service.token, "XDG_CONFIG_HOME": str(tmp_path)}
+    environ |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "strongroom", "config"]
+    done = subprocess.run([*command, "get", "odd", "--global"], env=environ, capture_output=True, check=True)
+    assert done.stdout == "ü 🚀\n".encode()
+    done = subprocess.run([*command, "list", "--global"], env=environ, capture_output=True, check=True)
+    assert "ü 🚀".encode() in done.stdout
+
+
+def read_terminal(command: list[str], environ: dict[str, str]) -> str:
+    """What a command shows at a terminal."""
+    ours, theirs = pty.openpty()
     subprocess.run(command, env=environ, stdout=theirs, stderr=theirs, check=True)
     os.close(theirs)
-    seen = os.read(ours, 1000).decode()
+    seen = os.read(ours, 4000).decode()
     os.close(ours)
-    assert seen == "red\\x1b[31m\r\nnext\tline\r\n"
+    return seen
 
 
 def test_a_commands_own_options_are_its_own(cli: Callable[..., Any], place: Any) -> None:

@@ -108,6 +108,7 @@ async def test_the_bar(transact: Any, see: Any) -> None:
     shown = terminal.getvalue()
     for told in (
         "SEAL enqueued",
+        "0 of 0 rows",
         "SEAL running",
         "500 of 2,000 rows",
         "25/s",

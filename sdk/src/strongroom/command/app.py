@@ -17,7 +17,7 @@ from strongroom.command.exporting import export, identity
 from strongroom.command.failures import INTERRUPTED, UNEXPECTED, USAGE, Failure, describe, exit_code
 from strongroom.command.importing import import_file
 from strongroom.command.login import login, logout, profiles
-from strongroom.command.output import clean, say
+from strongroom.command.output import clean, prepare_streams, say
 from strongroom.command.resolving import resolve, run
 from strongroom.command.session import chosen
 from strongroom.errors import StrongroomError
@@ -88,6 +88,7 @@ def _make_command() -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and end with its exit code."""
+    prepare_streams()
     sys.exit(call(arguments))
 
 

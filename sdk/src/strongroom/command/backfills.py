@@ -42,7 +42,8 @@ def start(
         BackfillKind,
         typer.Argument(
             case_sensitive=False,
-            help="SEAL what older software left, VERIFY every secret and shut the door, or ROTATE data keys.",
+            help="SEAL what older software left, VERIFY every secret and shut the door, ROTATE data keys, or REWRAP"
+            " them under the primary root key.",
         ),
     ] = BackfillKind.SEAL,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, and count the same.")] = False,
@@ -153,8 +154,8 @@ def _watch(client: Strongroom, id: str, *, as_json: bool) -> None:
             run = _follow(client, id, show)
         say(_summarise(run))
     if run.status is not BackfillStatus.SUCCEEDED:
-        told = f": {clean(run.error)}" if run.error else ""
-        raise Failure(f"the run {run.status.value.lower()}{told}", code=RUN_FAILED)
+        end = "was cancelled" if run.status is BackfillStatus.CANCELLED else "failed"
+        raise Failure(f"the run {end}{f': {clean(run.error)}' if run.error else ''}", code=RUN_FAILED)
 
 
 def _follow(

@@ -92,6 +92,11 @@ def set_config(
     There is no option that takes the value: what is on a command line is in the shell's history and the process list.
     From standard input, one last line break is left out; from a file, nothing is.
     """
+    if "=" in key:
+        # It would become the name of a config, which everybody is shown.
+        raise Failure(
+            "a value is never an argument: it is asked for, or read from standard input or a file", code=USAGE
+        )
     with connect(reason) as client:
         target = find_target(client, integration, organization, is_global=is_global)
         if type_ and not target.is_standalone:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -13,6 +11,7 @@ from strongroom.api import ConfigType
 from strongroom.command.asking import read_text
 from strongroom.command.exported import write_document
 from strongroom.command.failures import USAGE, Failure
+from strongroom.command.new_file import NewFile
 from strongroom.command.output import clean, note, say
 from strongroom.command.sealed import make_identity, seal
 from strongroom.command.session import Integration, Organization, Reason, connect
@@ -43,7 +42,7 @@ def export(
     `strongroom identity FILE` makes a key pair, `strongroom import FILE --identity FILE` opens what is sealed.
     """
     keys = [*(recipient or ()), *_read_recipients(recipients_file)]
-    with connect(reason) as client:
+    with connect(reason) as client, NewFile(output) as file:
         target = find_target(client, integration, organization, is_global=is_global)
         if keys:
             # A bad key is refused before anything is revealed.
@@ -51,7 +50,11 @@ def export(
             text = seal(write_document(str(target), _list_clear(target)), keys)
         else:
             text = write_document(str(target), _list_masked(target))
-    _write(text, output)
+        file.write(text)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        note(f"wrote {output}")
 
 
 def identity(
@@ -84,16 +87,3 @@ def _read_recipients(file: str | None) -> list[str]:
         # Without a recipient the export would be another one than was asked for.
         raise Failure(f"{clean(file)} holds no public key", code=USAGE)
     return found
-
-
-def _write(text: str, output: str | None) -> None:
-    if output is None:
-        sys.stdout.write(text)
-        return
-    try:
-        descriptor = os.open(Path(output), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Failure(f"{clean(output)}: {error.strerror}", code=USAGE) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(text)
-    note(f"wrote {output}")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Optional
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from strongroom.api import ConfigType
 from strongroom.command.asking import read_text
@@ -128,10 +130,11 @@ def _write(
 ) -> tuple[list[Item], list[Fault]]:
     written: list[Item] = []
     refused: list[Fault] = []
-    for start in range(0, len(items), LIMIT):
-        some, faults = _write_some(target, items[start : start + LIMIT], types, partial=partial)
-        written += some
-        refused += faults
+    with Progress(console=Console(stderr=True), disable=len(items) <= LIMIT) as progress:
+        for start in progress.track(range(0, len(items), LIMIT), description="importing"):
+            some, faults = _write_some(target, items[start : start + LIMIT], types, partial=partial)
+            written += some
+            refused += faults
     return written, refused
 
 
@@ -169,11 +172,14 @@ def _place(problem: Problem, items: Sequence[Item]) -> Fault | None:
 
 
 def _lines(faults: Sequence[Fault]) -> list[str]:
-    ordered = sorted(faults, key=lambda fault: fault.line)
     return [
         f"{fault.unit} {fault.line}: {f'{clean(fault.key)} ' if fault.key else ''}{clean(fault.message)}"
-        for fault in ordered
+        for fault in _order(faults)
     ]
+
+
+def _order(faults: Sequence[Fault]) -> list[Fault]:
+    return sorted(faults, key=lambda fault: fault.line)
 
 
 def _tell(
@@ -186,6 +192,7 @@ def _tell(
     as_json: bool,
 ) -> None:
     over = [item.key for item in items if item.key in existing]
+    faults = _order(faults)
     if as_json:
         left_out = [{"line": fault.line, "key": fault.key, "message": fault.message} for fault in faults]
         keys = [item.key for item in items]

@@ -25,6 +25,14 @@ def clean(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
+def prepare_streams() -> None:
+    """Into a pipe or a file a value goes as it is, which is UTF-8 whatever the locale says; a terminal that cannot show
+    a character is shown its number."""
+    stream: Any = sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(**({"errors": "backslashreplace"} if stream.isatty() else {"encoding": "utf-8"}))
+
+
 def note(text: str) -> None:
     """Tell people something that is no result."""
     print(clean(text), file=sys.stderr)
@@ -45,8 +53,9 @@ def report(text: str, told: Any, *, as_json: bool) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a result as JSON."""
-    print(json.dumps(as_json(value), indent=2, ensure_ascii=not _takes_unicode()))
+    """Print a result as JSON; at a terminal, with what could steer it escaped, which is the same JSON."""
+    text = json.dumps(as_json(value), indent=2, ensure_ascii=not _takes_unicode())
+    print("".join(map(_escape, text)) if sys.stdout.isatty() else text)
 
 
 def show_line(value: Any) -> None:
@@ -91,6 +100,10 @@ def show_cell(value: Any) -> str:
     if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):  # pyright: ignore[reportUnknownVariableType] - any JSON
         return clean(", ".join(value))  # pyright: ignore[reportUnknownArgumentType] - checked in the line above
     return clean(value if isinstance(value, str) else json.dumps(as_json(value), ensure_ascii=False))
+
+
+def _escape(one: str) -> str:
+    return one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1]
 
 
 def _clean_lines(text: str) -> str:

@@ -74,13 +74,12 @@ def _read_one(entry: Any, name: str | None, number: int, problems: list[str]) ->
     listed = next((given[key] for key in FIELDS if key in given), None)
     if listed is not None:
         fields = _read_fields(listed, called, problems)
-    elif isinstance(schema.get("properties"), dict):
-        fields = read_properties(schema, clean(called), problems, notes)
     else:
-        problems.append(f"{clean(called)}: has neither fields nor properties")
-        fields = []
+        fields = read_properties(schema, clean(called), problems, notes)
+        if fields is None:
+            problems.append(f"{clean(called)}: has neither fields nor properties")
     description = given.get("description")
-    return Wanted(called, description if isinstance(description, str) else None, fields, notes)
+    return Wanted(called, description if isinstance(description, str) else None, fields or (), notes)
 
 
 def _read_fields(listed: Any, name: str, problems: list[str]) -> list[ConfigFieldInput]:

@@ -6,14 +6,13 @@ opens the file. Whoever has the public key can seal: a sealed file says nothing 
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from strongroom.command.asking import read_text
 from strongroom.command.failures import USAGE, Failure
+from strongroom.command.new_file import NewFile
 from strongroom.command.output import clean
 
 ARMOR = "-----BEGIN AGE ENCRYPTED FILE-----"
@@ -56,11 +55,7 @@ def make_identity(file: str) -> str:
     """Makes a new identity in a new file that only its owner can read; its public key."""
     identity = _find_age().x25519.Identity.generate()
     recipient = str(identity.to_public())
-    try:
-        descriptor = os.open(Path(file), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise Failure(f"{clean(file)}: {error.strerror}", code=USAGE) from None
-    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+    with NewFile(file) as opened:
         opened.write(f"# public key: {recipient}\n{identity}\n")
     return recipient
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -12,9 +10,9 @@ import typer
 from strongroom.api import CreateTokenInput
 from strongroom.api.tokens import TokensTokensEdgesNode
 from strongroom.command.asking import confirm
-from strongroom.command.failures import USAGE, Failure
 from strongroom.command.moments import read_duration
-from strongroom.command.output import clean, note, report, say, show_json, show_table
+from strongroom.command.new_file import NewFile
+from strongroom.command.output import note, report, say, show_json, show_table
 from strongroom.command.session import PAGE, Json, Reason, Yes, connect, walk
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, rotate and revoke tokens.")
@@ -49,7 +47,7 @@ def create_token(
     as_json: Json = False,
 ) -> None:
     """Create a token within your own rights. Its secret is shown this once."""
-    with connect(reason) as client, _open(output) as written:
+    with connect(reason) as client, NewFile(output) as file:
         given = CreateTokenInput(
             name=name,
             permissions=permission,
@@ -58,7 +56,7 @@ def create_token(
             expires_at=None if expires_in is None else datetime.now(timezone.utc) + read_duration(expires_in),
         )
         made = client.api.create_token(given).create_token
-        written.hand_over(made.id, made.token, as_json=as_json)
+        _hand_over(file, made.id, made.token, as_json=as_json)
 
 
 @app.command("list")
@@ -92,9 +90,9 @@ def rotate_token(
 ) -> None:
     """Give a token a new secret, which is shown this once; the old one holds a while longer."""
     seconds = int(read_duration(overlap).total_seconds())
-    with connect(reason) as client, _open(output) as written:
+    with connect(reason) as client, NewFile(output) as file:
         made = client.api.rotate_token(id, seconds).rotate_token
-        written.hand_over(made.id, made.token, as_json=as_json)
+        _hand_over(file, made.id, made.token, as_json=as_json)
 
 
 @app.command("revoke")
@@ -106,44 +104,16 @@ def revoke_token(id: Id, yes: Yes = False, reason: Reason = None, as_json: Json 
     report(f"revoked {id}", {"id": id, "revoked": True}, as_json=as_json)
 
 
-class _Receiver:
-    """Where a new secret goes. The file is made before the token is, so that no secret is lost to a bad path."""
-
-    def __init__(self, file: str | None) -> None:
-        self._path = None if file is None else Path(file)
-        self._filled = False
-        self._descriptor = -1
-
-    def __enter__(self) -> _Receiver:  # noqa: PYI034 - typing has Self from 3.11 on
-        if self._path is not None:
-            try:
-                self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except OSError as error:
-                raise Failure(f"{clean(str(self._path))}: {error.strerror}", code=USAGE) from None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._path is not None:
-            os.close(self._descriptor)
-            if not self._filled:
-                self._path.unlink(missing_ok=True)
-
-    def hand_over(self, id: str, secret: str, *, as_json: bool) -> None:
-        """Print or write it."""
-        if self._path is not None:
-            os.write(self._descriptor, f"{secret}\n".encode())
-            self._filled = True
-        told: dict[str, Any] = {"id": id} | ({"token": secret} if self._path is None else {"file": str(self._path)})
-        if as_json:
-            show_json(told)
-            return
-        note(f"token {id}" + ("; its secret, shown this once:" if self._path is None else f" is in {self._path}"))
-        if self._path is None:
-            say(secret)
-
-
-def _open(output: str | None) -> _Receiver:
-    return _Receiver(output)
+def _hand_over(file: NewFile, id: str, secret: str, *, as_json: bool) -> None:
+    """Print a new secret, or write it into the file."""
+    file.write(f"{secret}\n")
+    told: dict[str, Any] = {"id": id} | ({"token": secret} if file.path is None else {"file": file.path})
+    if as_json:
+        show_json(told)
+        return
+    note(f"token {id}" + ("; its secret, shown this once:" if file.path is None else f" is in {file.path}"))
+    if file.path is None:
+        say(secret)
 
 
 def _state(row: TokensTokensEdgesNode) -> str:

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -52,6 +53,10 @@ class UpdateIntegrationInput(BaseModel):
     "For people; null clears it."
     dry_run: bool | None = Field(validation_alias="dryRun", serialization_alias="dryRun", default=False)
     "Change nothing, and answer or refuse as if it had been changed."
+    expected_updated_at: datetime | None = Field(
+        validation_alias="expectedUpdatedAt", serialization_alias="expectedUpdatedAt", default=None
+    )
+    "Its updatedAt as the caller saw it: refuses to write over a newer change."
     id: str
     "Its UUID."
     name: str | None = None

@@ -51,6 +51,10 @@ class UpdateMappingInput(BaseModel):
     "The customer's id over there."
     entity_name: str | None = Field(validation_alias="entityName", serialization_alias="entityName", default=None)
     "Its name; null clears it."
+    expected_entity_id: str | None = Field(
+        validation_alias="expectedEntityId", serialization_alias="expectedEntityId", default=None
+    )
+    "Its entityId as the caller saw it: refuses to write over another."
     expected_versions: Any | None = Field(
         validation_alias="expectedVersions", serialization_alias="expectedVersions", default=None
     )

@@ -11,8 +11,8 @@ rewrites the table or rows fill the pages. Locks `configs` for a moment; reads n
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
