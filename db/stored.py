@@ -7,7 +7,7 @@ schema field is a secret too, and what is sealed stays one until it is opened by
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, select
@@ -197,21 +197,61 @@ def stored(row: Row[Any]) -> StoredConfig:
 def stored_record(record: Any) -> StoredConfig:
     """A row of `select_stored` as asyncpg gives it."""
     given: list[Any] = list(record)
-    given[4] = _TYPES[given[4]]
+    given[4] = TYPES[given[4]]
     given[5] = None if given[5] is None else parse(given[5])
-    given[16] = None if given[16] is None else _TYPES[given[16]]
+    given[16] = None if given[16] is None else TYPES[given[16]]
     return StoredConfig(*given)
 
 
 def stored_fetched(record: Sequence[Any]) -> StoredConfig:
     """A row of `select_stored` as a write session fetches it: there JSON is decoded already."""
     given = list(record)
-    given[4] = _TYPES[given[4]]
-    given[16] = None if given[16] is None else _TYPES[given[16]]
+    given[4] = TYPES[given[4]]
+    given[16] = None if given[16] is None else TYPES[given[16]]
     return StoredConfig(*given)
 
 
-_TYPES: Final = {kind.value: kind for kind in ConfigType}
+OUTLINE: Final = (
+    Config.id,
+    Config.integration_id,
+    Config.organization_id,
+    Config.key,
+    Config.config_type,
+    Config.value,
+    Config.sealed,
+    Config.legacy,
+)
+"""The columns that it takes to judge a row and to seal it."""
+
+
+def stored_outline(record: Sequence[Any], field_id: uuid.UUID | None, field_type: ConfigType | None) -> StoredConfig:
+    """A row of the columns of OUTLINE, as a write session fetches them, under a field of its schema. Whatever else a
+    row has, this one has not: it is for judging, sealing and telling which row it is."""
+    return StoredConfig(
+        record[0],
+        record[1],
+        record[2],
+        record[3],
+        TYPES[record[4]],
+        record[5],
+        record[6],
+        None,
+        record[7],
+        0,
+        None,
+        _NEVER,
+        _NEVER,
+        "",
+        None,
+        field_id,
+        field_type,
+    )
+
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+TYPES: Final = {kind.value: kind for kind in ConfigType}
+"""By the names that the database has for them."""
 
 
 def _judge_secret(raw: JSON, legacy_keys: LegacyKeys) -> Judgement:

@@ -11,10 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.dumps import forbid_dumps
 from db.errors import SettingsError
+from db.garbage import settle
 from db.settings import Settings
 from gql.app import make_app, open_service
 from gql.schema import SCHEMA_FILE, print_sorted
-from gql.serving import Server, settle
+from gql.serving import Server
 
 
 def main(arguments: list[str] | None = None) -> int:

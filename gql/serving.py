@@ -1,7 +1,6 @@
 """The HTTP server around the application, and how it comes to its end."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -21,17 +20,6 @@ _DRAIN_SECONDS: Final = 5
 _PING_SECONDS: Final = 15.0
 _IDLE_SECONDS: Final = 30
 """Longer than clients keep an idle connection: one that is closed while a request is on its way costs that request."""
-
-_COLLECTED_AFTER: Final = (20_000, 20, 20)
-"""Objects made, and collections of the young, before the garbage collector looks at older ones: a request leaves no
-cycles behind, and each look at everything is a pause of all requests."""
-
-
-def settle() -> None:
-    """To be called when start-up is over: what it made is there for good, and need not be looked at again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTED_AFTER)
 
 
 class Server(uvicorn.Server):

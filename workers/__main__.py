@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+import uvloop
+
 from db.dumps import forbid_dumps
 from db.errors import SettingsError, StrongroomError
 from workers import backfill_command, scrub
@@ -43,7 +45,10 @@ def main(arguments: list[str]) -> int:
     given = _read(arguments)
     configure_logs()
     try:
-        return asyncio.run(_run(given))
+        if given.command is None:
+            uvloop.run(run(os.environ))
+            return 0
+        return asyncio.run(COMMANDS[given.command].run(os.environ, given))
     except BrokenPipeError:
         # Whoever read the lines has read enough; what Python still has to print must not fail on it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -54,13 +59,6 @@ def main(arguments: list[str]) -> int:
         return _complain("interrupted")
     except Exception as error:  # noqa: BLE001 - its text may hold anything
         return _complain(f"the {given.command or 'worker'} ended: {name_of(error)}")
-
-
-async def _run(given: argparse.Namespace) -> int:
-    if given.command is not None:
-        return await COMMANDS[given.command].run(os.environ, given)
-    await run(os.environ)
-    return 0
 
 
 def _read(arguments: list[str]) -> argparse.Namespace:

@@ -1,6 +1,7 @@
 """What SEAL makes of a row, worked out before anything is written.
 
-Outcomes are not frozen, though nobody changes one: there is one for every row, and it takes four times as long to make.
+Outcomes are not frozen, though only sealing changes one: there is one for every row, and it takes four times as long to
+make.
 """
 
 import uuid
@@ -82,12 +83,12 @@ def decide(row: StoredConfig, legacy_keys: LegacyKeys) -> Outcome:
 
 
 def reseal(outcome: Sealed | Kept, sealers: Mapping[Scope, DataKey], nonce: bytes) -> Sealed | Kept:
-    """A secret's outcome with its ciphertext; one that is kept as it is."""
-    if not isinstance(outcome, Sealed):
-        return outcome
-    sealer = sealers[outcome.row.organization_id]
-    ciphertext = sealer.seal_encoded(config_place(outcome.row), outcome.payload, nonce)
-    return Sealed(outcome.row, b"", ciphertext, sealer.id)
+    """A secret's outcome with its ciphertext, and no longer with its value; one that is kept as it is."""
+    if isinstance(outcome, Sealed):
+        sealer = sealers[outcome.row.organization_id]
+        outcome.sealed = sealer.seal_encoded(config_place(outcome.row), outcome.payload, nonce)
+        outcome.data_key_id, outcome.payload = sealer.id, b""
+    return outcome
 
 
 def _decide_secret(row: StoredConfig, value: JSON) -> Outcome:

@@ -18,6 +18,9 @@ SLICE_ROWS: Final = 5_000
 """Rows of a slice, at most, be they for the task or not. A worker has two at a time: with larger ones, one would take a
 run that two could share."""
 
+_MOMENT: Final = 0.05
+"""Seconds after which the slices that were cut are committed, and others of the process have had their turn."""
+
 
 class Planned(Enum):
     """How far the planning of a run has come."""
@@ -43,7 +46,7 @@ async def plan(database: Database, vault: Vault, task: Task, run: Run, end: floa
             await task.prepare(database, vault, run)
         for source in task.sources:
             while await _is_wanted(database, run):
-                if await database.write(lambda session, source=source: _cut(session, task, run, source)):
+                if await database.write(lambda session, source=source: _cut(session, task, run, source, end)):
                     break
                 if time.monotonic() > end:
                     return Planned.PARTLY
@@ -59,8 +62,8 @@ async def _is_wanted(database: Database, run: Run) -> bool:
         return await session.scalar(select(BackfillRun.status).where(BackfillRun.id == run.id)) in WORKABLE
 
 
-async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> bool:
-    """Cut the next slice of a table; True when there is none left.
+async def _cut(session: WriteSession, task: Task, run: Run, source: Source, end: float) -> bool:
+    """Cut the next slices of a table, for a moment; True when there is none left.
 
     The first has no lower end and the last no upper one: they hold what comes, too.
     """
@@ -69,15 +72,23 @@ async def _cut(session: WriteSession, task: Task, run: Run, source: Source) -> b
         return True
     if last is None and not await task.concerns(session, source):
         return True
-    lower = None if last is None else last.upper
+    lower, end = None if last is None else last.upper, min(end, time.monotonic() + _MOMENT)
     async with in_index_order(session):
-        upper = await _find_end(session, task, run, source, lower)
-        rows = await _count(session, task, run, source, (lower, upper))
+        while True:
+            lower = await _cut_one(session, task, run, source, lower)
+            if lower is None or time.monotonic() > end:
+                return lower is None
+
+
+async def _cut_one(session: WriteSession, task: Task, run: Run, source: Source, lower: Key | None) -> Key | None:
+    """Cut the slice that comes after a key; where it ends."""
+    upper = await _find_end(session, task, run, source, lower)
+    rows = await _count(session, task, run, source, (lower, upper))
     if rows or lower is not None or upper is not None:
         # Nothing to do is done at once; but what comes after all else belongs to the last one.
         values = {"lower": lower, "upper": upper, "total": rows, "done": not rows and upper is not None}
         await _insert(session, run, source, values)
-    return upper is None
+    return upper
 
 
 async def _find_end(session: WriteSession, task: Task, run: Run, source: Source, lower: Key | None) -> Key | None:

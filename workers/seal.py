@@ -7,36 +7,21 @@ then configs written in one key order, as writers do. A write that commits befor
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Select,
-    Uuid,
-    and_,
-    any_,
-    bindparam,
-    exists,
-    func,
-    literal_column,
-    or_,
-    select,
-    text,
-)
+from sqlalchemy import Select, Uuid, and_, exists, func, literal_column, select, text
 
 from db import history
 from db.crypto.sealing import random_nonces
-from db.models import Config, ConfigField, QuarantinedConfig
-from db.prepared import Prepared
+from db.models import Config, QuarantinedConfig
 from db.sessions import Database, ReadSession
-from db.stored import SchemaField, StoredConfig, select_stored, stored_fetched
+from db.stored import SchemaField
 from db.values import ConfigType
 from db.vault import Vault
 from db.writing import remove
 from workers import seal_history
 from workers.outcomes import Emptied, Kept, Left, Outcome, Quarantined, Sealed, decide, reseal
+from workers.seal_rows import Found, is_unsettled, lock, look, write
 from workers.tasks import Batch, Counts, Run, Source
 
 _UNINTERRUPTED: Final = 100
@@ -54,7 +39,7 @@ class Seal:
         """Legacy rows, and rows whose field older software made or changed without looking at them."""
         if source is Source.HISTORY:
             return seal_history.candidates()
-        return select(*_IN_PLACES).where(_is_unsettled())
+        return select(*_IN_PLACES).where(is_unsettled())
 
     async def concerns(self, session: ReadSession, source: Source) -> bool:
         """The history is long, and mostly there is nothing to be done in it."""
@@ -67,8 +52,7 @@ class Seal:
         """Decide each row and write what was decided, in one statement for all of them."""
         if batch.source is Source.HISTORY:
             return await seal_history.work(batch)
-        await _hold_schemas(batch)
-        found = await _read(batch, _READ)
+        found = await look(batch)
         outcomes = await _decide(batch, found)
         if not batch.run.dry_run:
             outcomes = await _settle(batch, found, outcomes)
@@ -86,16 +70,6 @@ class Seal:
 
 
 _OF_ITS_SCHEMA = and_(SchemaField.integration_id == Config.integration_id, SchemaField.key == Config.key)
-
-
-def _is_unsettled() -> Any:
-    """Written as the predicate of ix_configs_unsettled, narrowed to what has a field that it is not tied to.
-
-    The field is looked up only for rows that are not legacy: for all others that costs more than finding them.
-    """
-    loose = or_(Config.legacy, Config.field_id.is_(None))
-    of_its_schema = and_(ConfigField.integration_id == Config.integration_id, ConfigField.key == Config.key)
-    return and_(loose, or_(Config.legacy, exists().where(of_its_schema)))
 
 
 _NOBODY: Final = literal_column("'00000000-0000-0000-0000-000000000000'::uuid", Uuid())
@@ -119,31 +93,10 @@ def waiting() -> Select[*tuple[Any, ...]]:
     )
     left = and_(Config.sealed.is_not(None), (SchemaField.field_type != ConfigType.SECRET).is_(True))
     found = select(Config.id).outerjoin(SchemaField, _OF_ITS_SCHEMA)
-    return found.where(_is_unsettled(), ~left, ~undecided)
+    return found.where(is_unsettled(), ~left, ~undecided)
 
 
-@dataclass(slots=True)
-class _Found:
-    """A row, where in the table it is (its ctid), and the transaction that wrote it (its xmin): together they name it
-    as it was read."""
-
-    row: StoredConfig
-    place: Any
-    writer: int
-
-
-async def _hold_schemas(batch: Batch) -> None:
-    """Keep the schemas of the batch's integrations as they are until we commit."""
-    await batch.transaction.session.fetch(_HOLD_SCHEMAS, batch.ids)
-
-
-async def _read(batch: Batch, statement: Prepared) -> list[_Found]:
-    """The batch's rows that are still to be done, beside their schema."""
-    records = await batch.transaction.session.fetch(statement.text, *statement.arguments({"ids": batch.ids}))
-    return [_Found(stored_fetched(record[:-2]), *record[-2:]) for record in records]
-
-
-async def _decide(batch: Batch, found: Sequence[_Found]) -> list[Outcome]:
+async def _decide(batch: Batch, found: Sequence[Found]) -> list[Outcome]:
     legacy_keys, outcomes = batch.transaction.vault.legacy_keys, list[Outcome]()
     async for part in _in_turns(found):
         outcomes += [decide(one.row, legacy_keys) for one in part]
@@ -157,21 +110,21 @@ async def _in_turns(items: Sequence[T]) -> AsyncGenerator[Sequence[T]]:
         await asyncio.sleep(0)
 
 
-async def _settle(batch: Batch, found: Sequence[_Found], outcomes: list[Outcome]) -> list[Outcome]:
+async def _settle(batch: Batch, found: Sequence[Found], outcomes: list[Outcome]) -> list[Outcome]:
     """Seal and write. Rows are not locked before, which would cost as much as a third of writing them, and would keep
     writers waiting while values are sealed: what is not as it was read is not written, but read again and locked."""
-    done = await _write(batch, found, outcomes)
+    done = await _seal(batch, found, outcomes)
     if len(done) == len(found):
         return done
-    locked = await _read(batch, _LOCK)
+    locked = await lock(batch)
     outcomes = await _decide(batch, locked)
-    written = await _write(batch, locked, outcomes)
+    written = await _seal(batch, locked, outcomes)
     if len(written) != sum(isinstance(outcome, Sealed | Kept) for outcome in outcomes):
         raise RuntimeError("a locked row is not as it was read")
     return done + written + await _set_aside(batch, outcomes)
 
 
-async def _write(batch: Batch, found: Sequence[_Found], outcomes: Sequence[Outcome]) -> list[Outcome]:
+async def _seal(batch: Batch, found: Sequence[Found], outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Write what is sealed or kept; the outcomes of the rows that were as they had been read."""
     kept = [(outcome, one) for outcome, one in zip(outcomes, found, strict=True) if isinstance(outcome, Sealed | Kept)]
     if not kept:
@@ -182,12 +135,7 @@ async def _write(batch: Batch, found: Sequence[_Found], outcomes: Sequence[Outco
     async for part in _in_turns(kept):
         nonces = random_nonces(len(part))
         written += [reseal(outcome, sealers, nonce) for (outcome, _), nonce in zip(part, nonces, strict=True)]
-    seen = [one for _, one in kept]
-    if await transaction.session.touch(_UPDATE, *_columns(written, seen)) == len(written):
-        return [*written]
-    rows = await transaction.session.fetch(_OURS, [outcome.row.id for outcome in written])
-    ours = {row["id"] for row in rows}
-    return [outcome for outcome in written if outcome.row.id in ours]
+    return [*await write(batch, written, [one for _, one in kept])]
 
 
 async def _set_aside(batch: Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -210,53 +158,6 @@ def _count(picked: int, outcomes: Sequence[Outcome]) -> Counts:
     changed = sum(not isinstance(outcome, Left | Quarantined) and outcome.changes for outcome in outcomes)
     return Counts(picked, changed, picked - changed - quarantined, quarantined)
 
-
-def _columns(outcomes: Sequence[Sealed | Kept], seen: Sequence[_Found]) -> Sequence[list[Any]]:
-    texts = [outcome.text if isinstance(outcome, Kept) else None for outcome in outcomes]
-    return (
-        [outcome.row.id for outcome in outcomes],
-        texts if any(texts) else [],  # unnest fills a shorter array up with nulls.
-        [outcome.sealed if isinstance(outcome, Sealed) else None for outcome in outcomes],
-        [outcome.data_key_id if isinstance(outcome, Sealed) else None for outcome in outcomes],
-        [outcome.row.type.value for outcome in outcomes],
-        [outcome.row.schema_field_id for outcome in outcomes],
-        [one.place for one in seen],
-        [one.writer for one in seen],
-    )
-
-
-_SEEN: Final[Sequence[ColumnElement[Any]]] = (literal_column("configs.ctid"), literal_column("configs.xmin"))
-
-_ROWS: Final = (
-    select_stored()
-    .add_columns(*_SEEN)
-    .where(Config.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _is_unsettled())
-    .order_by(Config.integration_id, Config.organization_id, Config.key)
-)
-_READ: Final = Prepared(_ROWS)
-_LOCK: Final = Prepared(_ROWS.with_for_update(of=Config))
-
-_HOLD_SCHEMAS: Final = """
-SELECT FROM integrations WHERE id IN (SELECT integration_id FROM configs WHERE id = ANY($1)) ORDER BY id FOR SHARE
-"""
-
-_UPDATE: Final = """
-WITH released AS (DELETE FROM quarantined_configs WHERE config_id = ANY(CAST($1 AS uuid[])))
-UPDATE configs AS c
-SET value = CASE WHEN u.config_type <> 'secret' THEN coalesce(u.value, c.value) END,
-    sealed = coalesce(u.sealed, c.sealed), data_key_id = coalesce(u.data_key_id, c.data_key_id),
-    config_type = u.config_type, field_id = u.field_id, legacy = false,
-    exposed_version = CASE WHEN u.sealed IS NULL THEN c.exposed_version ELSE c.version END
-FROM unnest(
-    CAST($1 AS uuid[]), CAST($2 AS jsonb[]), CAST($3 AS bytea[]), CAST($4 AS uuid[]),
-    CAST($5 AS config_type[]), CAST($6 AS uuid[]), CAST($7 AS tid[]), CAST($8 AS xid[])
-) AS u (id, value, sealed, data_key_id, config_type, field_id, place, writer)
-WHERE c.ctid = u.place AND c.xmin = u.writer AND c.id = u.id
-"""
-"""By the rows' places: joined by their ids, PostgreSQL would read the whole table for each batch. A row that another
-transaction is writing is waited for, and looked at again: it has another writer then, and is left alone."""
-
-_OURS: Final = "SELECT id FROM configs WHERE id = ANY($1) AND xmin = CAST(pg_current_xact_id() AS xid)"
 
 _QUARANTINE = text("""
 INSERT INTO quarantined_configs (config_id, run_id, reason, seen_writer, seen_type)

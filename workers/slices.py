@@ -148,16 +148,8 @@ async def in_index_order(session: WriteSession) -> AsyncGenerator[None]:
 
 async def advance(session: WriteSession, held: Slice, cursor: Key | None, counts: Counts, *, done: bool) -> None:
     """Move the cursor past the rows that this transaction has worked on."""
-    parameters = {
-        "cursor": cursor,
-        "done": done,
-        "processed": counts.processed,
-        "changed": counts.changed,
-        "skipped": counts.skipped,
-        "quarantined": counts.quarantined,
-        "raised": counts.raised,
-    }
-    await session.execute(_ADVANCE, held.key | parameters)
+    rows = counts.processed, counts.changed, counts.skipped, counts.quarantined, counts.raised
+    await session.touch(_ADVANCE, held.run.id, held.number, held.owner, cursor, done, *rows)
 
 
 FREE: Final = (
@@ -203,12 +195,12 @@ SELECT claimed_by, done, lower, upper, cursor, set_config('idle_in_transaction_s
 FROM backfill_slices WHERE run_id = :run AND number = :number FOR UPDATE
 """)
 
-_ADVANCE = text("""
+_ADVANCE = """
 UPDATE backfill_slices
-SET cursor = coalesce(CAST(:cursor AS uuid[]), cursor), done = :done, heartbeat_at = clock_timestamp(),
-    claimed_by = CASE WHEN :done THEN NULL ELSE claimed_by END,
-    total = CASE WHEN :done THEN processed + :processed ELSE total END,
-    processed = processed + :processed, changed = changed + :changed,
-    skipped = skipped + :skipped, quarantined = quarantined + :quarantined, raised = raised + :raised
-WHERE run_id = :run AND number = :number AND claimed_by = :owner
-""")
+SET cursor = coalesce(CAST($4 AS uuid[]), cursor), done = $5, heartbeat_at = clock_timestamp(),
+    claimed_by = CASE WHEN $5 THEN NULL ELSE claimed_by END,
+    total = CASE WHEN $5 THEN processed + $6 ELSE total END,
+    processed = processed + $6, changed = changed + $7, skipped = skipped + $8, quarantined = quarantined + $9,
+    raised = raised + $10
+WHERE run_id = $1 AND number = $2 AND claimed_by = $3
+"""

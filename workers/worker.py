@@ -12,6 +12,7 @@ from arq.cron import CronJob
 from redis.exceptions import RedisError
 
 from db.errors import SettingsError
+from db.garbage import settle
 from db.opening import open_current
 from db.queue import QUEUE, WORK, connect, deserialize, serialize
 from db.reachability import check_postgres, check_redis
@@ -44,7 +45,9 @@ async def run(environ: Mapping[str, str]) -> None:
     async with open_parts(settings, database_url) as (database, vault):
         stop = asyncio.Event()
         _heed_signals(stop)
-        await work(make_worker(redis_url, database, vault, settings), stop)
+        worker = make_worker(redis_url, database, vault, settings)
+        settle()
+        await work(worker, stop)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import ARRAY, ColumnElement, Row, Uuid, any_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db.arrays import among
@@ -83,7 +83,8 @@ class DataKeys:
         return {"key_id": key_id, "root_key_id": root_key_id, "wrapped": wrapped}
 
     async def _active_rows(self, session: ReadSession, scopes: Collection[Scope]) -> list[Row[Any]]:
-        return list(await session.rows(_KEYS.where(StoredKey.active, _scope_is(scopes))))
+        ids = [scope for scope in scopes if scope is not None]
+        return list(await session.rows(_ACTIVE[None in scopes], {"ids": ids}))
 
     def _new(self, scope: Scope) -> dict[str, Any]:
         key_id = uuid.uuid4()
@@ -114,6 +115,13 @@ class DataKeys:
 
 
 _KEYS = select(StoredKey.id, StoredKey.organization_id, StoredKey.root_key_id, StoredKey.wrapped)
+_OF_SOME = StoredKey.organization_id == any_(bindparam("ids", type_=ARRAY(Uuid())))
+_ACTIVE: Final = {
+    False: _KEYS.where(StoredKey.active, _OF_SOME),
+    True: _KEYS.where(StoredKey.active, or_(_OF_SOME, StoredKey.organization_id.is_(None))),
+}
+"""Those of some organizations, without the global one and with it: made once, since every write asks for its keys."""
+
 _RETIRE = update(StoredKey).where(StoredKey.active).values(active=False, retired_at=func.now())
 
 

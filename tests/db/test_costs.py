@@ -67,3 +67,47 @@ async def test_page_1000_costs_what_page_1_costs(filled: Any) -> None:
     row = await filled.fetchrow("SELECT key, id FROM configs ORDER BY key, id OFFSET 9989 LIMIT 1")
     first, late = await cost(None), await cost(ORDER.cursor(row["key"], row["id"]))
     assert late <= first + 15
+
+
+TIE = """
+INSERT INTO integration_config_schema (id, integration_id, key, type)
+SELECT md5(i.name || k)::uuid, i.id, 'key ' || k, 'string' FROM integrations i, generate_series(1, 10) k
+WHERE i.name IN ('i1', 'i2');
+UPDATE configs c SET field_id = f.id, legacy = false
+FROM integration_config_schema f WHERE f.integration_id = c.integration_id AND f.key = c.key;
+ANALYZE configs
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM integration_config_schema WHERE id = md5('i24')::uuid",
+        "UPDATE integration_config_schema SET type = 'secret' WHERE id = md5('i24')::uuid",
+    ],
+    ids=["a field goes", "a field's type changes"],
+)
+async def test_the_rows_of_a_field_are_found_by_its_place(filled: Any, change: str) -> None:
+    """A field that older software drops or changes lets go of its own rows, and PostgreSQL does not look through all
+    configs for them."""
+    await filled.execute(TIE)
+    await filled.execute("SET session_replication_role = origin")
+    async with filled.transaction():
+        await filled.execute(change)
+        looks = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'configs'"
+        assert await filled.fetchval(looks) == 0
+        tied = "SELECT count(*) FROM configs WHERE key = 'key 4' AND legacy = false AND field_id IS "
+        assert await filled.fetchval(f"{tied} NULL") == 1
+        assert await filled.fetchval(f"{tied} NOT NULL") == 600
+
+
+async def test_no_index_merges_what_has_nothing_to_merge(sql: Any) -> None:
+    """An index of `configs` in which no two rows have one key does not deduplicate: each update would pay for it."""
+    found = await sql.fetch("""
+        SELECT c.relname, coalesce(c.reloptions @> '{deduplicate_items=off}', false) AS off,
+            i.indisunique OR 'id' = pg_get_indexdef(c.oid, i.indnkeyatts, false) AS differ
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indrelid = 'configs'::regclass AND i.indpred IS NULL
+    """)
+    assert {row["relname"] for row in found if row["off"]} == {row["relname"] for row in found if row["differ"]}
+    assert len(found) == 7

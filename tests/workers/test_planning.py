@@ -197,6 +197,7 @@ async def test_a_run_that_is_stopped_is_not_planned_on(
         return result
 
     monkeypatch.setattr(Database, "write", stop)
+    monkeypatch.setattr("workers.planning._MOMENT", 0.0)
     await Engine(database, vault).work(run.id)
     assert await sql.fetchval("SELECT count(*) FROM backfill_slices") == 1
     assert await sql.fetchval("SELECT planned FROM backfill_runs") is False
