@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One more than the cores: many tests wait for processes that they have started.
 WORKERS ?= 3
 
-.PHONY: run demo test check bench soak sdk-api lock
+.PHONY: setup run demo test check bench soak sdk-api lock
 .DEFAULT_GOAL := run
 
 # One shell function for every target: installs what the file named by its argument locks, unless that was done.
@@ -32,6 +32,10 @@ if ! grep -sqxF "$$wanted" $(VENV)/$(1).stamp $(VENV)/requirements-dev.stamp; th
 fi; \
 exec 9>&-
 endef
+
+# What a server needs where the parts run one by one: everything is installed and built, and nothing started.
+setup:
+	@$(call SET_UP,requirements); client/build.sh $(BIN)/python
 
 # exec, so that the launcher is make's own child: make hands a SIGTERM on to it and waits.
 run:

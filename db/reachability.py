@@ -4,7 +4,7 @@ from typing import Any, Final, cast
 
 import asyncpg
 import redis.asyncio
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from db.errors import SettingsError
 from db.urls import asyncpg_dsn
@@ -22,8 +22,10 @@ async def check_postgres(database_url: str, name: str = "DATABASE_URL") -> None:
             major = connection.get_server_version().major
         finally:
             await connection.close(timeout=_PATIENCE)
-    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+    except asyncpg.PostgresError as error:
         fault = f"PostgreSQL does not let us in: {_describe(error)} ({name})"
+    except (OSError, TimeoutError) as error:
+        fault = f"PostgreSQL does not answer: {_describe(error)} ({name})"
     except (asyncpg.InterfaceError, ValueError) as error:
         # Their texts may quote the URL.
         fault = f"{name} is not understood ({type(error).__name__})"
@@ -44,7 +46,8 @@ async def check_redis(redis_url: str) -> None:
     try:
         version = await _ask_redis(redis_url)
     except (RedisError, OSError, TimeoutError) as error:
-        fault = f"Redis does not let us in: {_describe(error)} (REDIS_URL)"
+        what = "let us in" if _is_refusal(error) else "answer"
+        fault = f"Redis does not {what}: {_describe(error)} (REDIS_URL)"
     except ValueError as error:
         fault = f"REDIS_URL is not understood ({type(error).__name__})"
     else:
@@ -68,6 +71,11 @@ async def _ask_redis(redis_url: str) -> str:
         return str(about.get("redis_version", ""))
     finally:
         await client.aclose()
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether Redis answered, with a refusal. On a socket the client wraps that in a ConnectionError."""
+    return any(isinstance(fault, (AuthenticationError, ResponseError)) for fault in (error, error.__cause__))
 
 
 def _describe(error: Exception) -> str:

@@ -5,17 +5,22 @@ import logging
 import os
 import socket
 import sys
+from typing import Final
 
 import uvloop
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from db.dumps import forbid_dumps
 from db.errors import SettingsError
 from db.garbage import settle
+from db.reachability import check_postgres
+from db.sessions import sqlstate
 from db.settings import Settings
 from gql.app import make_app, open_service
 from gql.schema import SCHEMA_FILE, print_sorted
 from gql.serving import Server
+
+_NO_SUCH_TABLE_OR_COLUMN: Final = ("42P01", "42703")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,11 +60,17 @@ async def _serve(settings: Settings, database_url: str, redis_url: str) -> None:
             settle()
             await Server(app, service.lines).serve(sockets=[listening])
     except (SQLAlchemyError, OSError) as error:
-        raise SettingsError(
-            f"the database cannot be used ({type(error).__name__}); see `python -m db upgrade`"
-        ) from None
+        raise SettingsError(await _explain(error, database_url)) from None
     finally:
         listening.close()
+
+
+async def _explain(error: SQLAlchemyError | OSError, database_url: str) -> str:
+    """Why the API cannot start. Raises SettingsError itself where the database cannot even be reached."""
+    await check_postgres(database_url)
+    if isinstance(error, DBAPIError) and sqlstate(error) in _NO_SUCH_TABLE_OR_COLUMN:
+        return "the database is not at this software's revision: run python -m db upgrade"
+    return f"the database cannot be used ({type(error).__name__})"
 
 
 def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -75,7 +86,9 @@ def _listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         if not shared:
             listening.listen(1024)
     except OSError as error:
-        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {error.strerror} (STRONGROOM_HOST, STRONGROOM_PORT)"
+        ) from None
     return listening
 
 

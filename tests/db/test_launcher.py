@@ -224,16 +224,16 @@ def test_taken_port():
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "told"),
     [
-        f"postgresql://u:{PLANTED}@127.0.0.1:1/d",
-        f"postgresql://u:{PLANTED}@/d?host=/nowhere",
-        f"postgresql://u:{PLANTED}@127.0.0.1:1/d?sslmode=nonsense",
+        (f"postgresql://u:{PLANTED}@127.0.0.1:1/d", r"PostgreSQL does not answer: .* \(DATABASE_URL\)"),
+        (f"postgresql://u:{PLANTED}@/d?host=/nowhere", r"PostgreSQL does not answer: .* \(DATABASE_URL\)"),
+        (f"postgresql://u:{PLANTED}@127.0.0.1:1/d?sslmode=nonsense", "DATABASE_URL is not understood"),
     ],
 )
-async def test_unreachable_postgres(url: str):
+async def test_unreachable_postgres(url: str, told: str):
     """A PostgreSQL that does not answer is told in one line without the password."""
-    with pytest.raises(SettingsError, match="DATABASE_URL") as refusal:
+    with pytest.raises(SettingsError, match=told) as refusal:
         await check_postgres(url)
     assert PLANTED not in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -242,7 +242,7 @@ async def test_unreachable_postgres(url: str):
 @pytest.mark.parametrize("url", [f"redis://:{PLANTED}@127.0.0.1:1/0", "unix:///nowhere/redis.sock"])
 async def test_unreachable_redis(url: str):
     """A Redis that does not answer is told in one line without the password."""
-    with pytest.raises(SettingsError, match="REDIS_URL") as refusal:
+    with pytest.raises(SettingsError, match=r"Redis does not answer: .* \(REDIS_URL\)") as refusal:
         await check_redis(url)
     assert PLANTED not in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -251,8 +251,11 @@ async def test_unreachable_redis(url: str):
 async def test_refused_log_in(home: Path):
     """A server that refuses the log-in is quoted in one line; one that grants it passes."""
     with EmbeddedServers(home, durable=False) as servers:
-        with pytest.raises(SettingsError, match='database "absent" does not exist'):
+        with pytest.raises(SettingsError, match='PostgreSQL does not let us in: database "absent" does not exist'):
             await check_postgres(servers.database_url.replace("/strongroom?", "/absent?"))
+        with pytest.raises(SettingsError, match="Redis does not let us in: ") as refusal:
+            await check_redis(servers.redis_url.replace("unix://", f"unix://someone:{PLANTED}@"))
+        assert PLANTED not in str(refusal.value)
         await check_postgres(servers.database_url)
         await check_redis(servers.redis_url)
 

@@ -117,8 +117,8 @@ async def test_jobs_raise_nothing_that_arq_would_log(caplog):
     [
         ({"DATABASE_URL": None}, "DATABASE_URL is not set"),
         ({"REDIS_URL": None}, "REDIS_URL is not set"),
-        ({"DATABASE_URL": "postgresql:///x?host=/nowhere"}, "PostgreSQL does not let us in"),
-        ({"REDIS_URL": "unix:///nowhere.sock"}, "Redis does not let us in"),
+        ({"DATABASE_URL": "postgresql:///x?host=/nowhere"}, "PostgreSQL does not answer"),
+        ({"REDIS_URL": "unix:///nowhere.sock"}, "Redis does not answer"),
         ({"STRONGROOM_ROOT_KEYS": None}, "there is no root keyring"),
         ({"STRONGROOM_ROOT_KEYS": "s3cret"}, "STRONGROOM_ROOT_KEYS"),
     ],

@@ -25,7 +25,7 @@ export function Quarantine(): ReactElement {
       </div>
       {state.status === "loading" && state.rows.length === 0 && <Loading what="the quarantine" />}
       {state.error && <Failure error={state.error} retry={pages.more} />}
-      {state.status === "ready" && state.rows.length === 0 && <p className="muted">Empty: no run has found a row that it cannot decide.</p>}
+      {state.status === "ready" && state.rows.length === 0 && <p className="muted">Empty: no row waits for somebody to decide it.</p>}
       {state.rows.length > 0 && (
         <>
           <p className="hint">Left untouched, each with its reason. Writing a new value or deleting the row clears it.</p>

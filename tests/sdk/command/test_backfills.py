@@ -48,7 +48,9 @@ def worker(service: Any, database_url: str, redis_url: str, root_keys: str, tmp_
 
 
 def test_a_run_is_started_and_watched(cli: Callable[..., Any], worker: None, database_url: str) -> None:
-    """A run is started, watched to its end with its counts, and listed; a failed one ends with 13."""
+    """A run is started, watched to its end with its counts, and listed; of no rows, too; a failed one ends with 13."""
+    nothing = cli("backfill", "start", "seal", "--watch")
+    assert "0/0" in nothing.err
     run_sql(database_url, LEGACY)
     id = cli("backfill", "start", "seal", "--dry-run").out.strip()
     assert "SEAL succeeded: 300 rows, 300 changed" in cli("backfill", "watch", id).out

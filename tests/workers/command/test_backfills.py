@@ -123,7 +123,7 @@ async def test_settings_in_the_way(run: Run, monkeypatch: pytest.MonkeyPatch, sq
     """No database, none that answers, one of another revision, another keyring: exit code 1, one line, no secret."""
     faults = [
         ("DATABASE_URL", None, "and no embedded PostgreSQL runs in /"),
-        ("DATABASE_URL", "postgresql://u:s3cret@127.0.0.1:1/x", "PostgreSQL does not let us in"),
+        ("DATABASE_URL", "postgresql://u:s3cret@127.0.0.1:1/x", "PostgreSQL does not answer"),
         ("STRONGROOM_ROOT_KEYS", "s3cret", "STRONGROOM_ROOT_KEYS"),
     ]
     for name, value, told in faults:

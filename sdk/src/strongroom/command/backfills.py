@@ -149,7 +149,9 @@ def _watch(client: Strongroom, id: str, *, as_json: bool) -> None:
 
             def show(run: BackfillProgressBackfillRun) -> None:
                 text = f"{run.kind.value} {run.status.value.lower()}"
-                progress.update(task, description=text, total=run.total or None, completed=run.processed)
+                # Of no rows: unknown at first, and none at last.
+                total = run.total if run.total or run.status in OVER else None
+                progress.update(task, description=text, total=total, completed=run.processed)
 
             run = _follow(client, id, show)
         say(_summarise(run))
