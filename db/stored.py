@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, Text, cast, select
 from sqlalchemy.orm import aliased
 
 from db.crypto.legacy import LegacyKeys, Undecidable
@@ -217,11 +217,11 @@ OUTLINE: Final = (
     Config.organization_id,
     Config.key,
     Config.config_type,
-    Config.value,
+    cast(Config.value, Text),
     Config.sealed,
     Config.legacy,
 )
-"""The columns that it takes to judge a row and to seal it."""
+"""The columns that it takes to judge a row and to seal it; JSON as text."""
 
 
 def stored_outline(record: Sequence[Any], field_id: uuid.UUID | None, field_type: ConfigType | None) -> StoredConfig:
@@ -233,7 +233,7 @@ def stored_outline(record: Sequence[Any], field_id: uuid.UUID | None, field_type
         record[2],
         record[3],
         TYPES[record[4]],
-        record[5],
+        None if record[5] is None else parse(record[5]),
         record[6],
         None,
         record[7],

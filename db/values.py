@@ -10,7 +10,9 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias, cast
+
+import orjson
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 """A JSON value."""
@@ -56,6 +58,15 @@ class Numeral(str):
 
 def parse(text: str) -> JSON:
     """What a jsonb column holds, whatever its numbers are; `is_exact` tells whether that lost any digits."""
+    try:
+        # In a third of the time, where there are no numbers: of those it keeps fewer digits.
+        value: Any = orjson.loads(text)
+        if isinstance(value, dict) and all(
+            isinstance(member, str) for member in cast("dict[str, Any]", value).values()
+        ):
+            return cast("JSON", value)
+    except ValueError:
+        pass  # Not for orjson: nested too deep, or a number beyond what it reads.
     return DECODER.decode(text)
 
 

@@ -1,7 +1,7 @@
 """Lanes: a job works on two slices at a time, so that while one waits for PostgreSQL, the other seals.
 
 The second lane is for when nobody else needs the machine: where people and SDK clients wait for answers, or as many
-lanes of other workers are at the run as there are processors, the first goes on alone.
+lanes are at the run as it can make use of, the first goes on alone.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ from workers.tasks import Run, Task
 from workers.throttle import Throttle
 from workers.traffic import Traffic
 
-_AT_ONCE: Final = max(2, os.cpu_count() or 2)
-"""Lanes of one run in all workers before a job does without its second: beyond the processors, lanes only wait."""
+_AT_ONCE: Final = max(2, os.cpu_count() or 2) + 1
+"""Lanes of one run in all workers before a job does without its second: one for each processor, and one that has work
+ready for whichever is free. Beyond these, lanes only wait."""
 
 _NAP: Final = 0.5
 """Seconds between two looks of a second lane that is out of the way."""

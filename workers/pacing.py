@@ -34,9 +34,17 @@ class Pace:
         # With a rate, several batches share a second: a large one would hold the rate only on average.
         self._limit = min(run.batch_size or _LARGEST, max(1, rate // _TURNS_A_SECOND) if rate else _LARGEST * 2)
         self.size = min(run.batch_size or _FIRST, self._limit)
+        self._asked: int | None = None
         self._was_slow = False
         self._costs = deque[float](maxlen=_REMEMBERED)
         """Seconds that a row took, in the last batches."""
+
+    def ask(self, left: int) -> int:
+        """How many rows the next batch is to have, of those that are left of its slice: the same share for each of the
+        batches that they take, so that none is of a few."""
+        batches = 1 if self._fixed else max(-(-left // self.size), 1)
+        self._asked = self.size if batches == 1 else -(-left // batches)
+        return self._asked
 
     def succeed(self, seconds: float, rows: int, overhead: float = 0.0) -> None:
         """A batch of so many rows lasted so long, of which `overhead` is what a batch of no rows takes.
@@ -46,17 +54,18 @@ class Pace:
         waited for a processor, and small ones only cost it more. On a server whose every answer is slow the rows are
         given half of the time all the same.
         """
+        is_whole, self._asked = rows == (self._asked or self.size), None
         if self._fixed and self.size == self._limit:
             return
         for_rows, cost = max(_AIM - overhead, _AIM / 2), max(seconds - overhead, 0.001) / max(rows, 1)
         self._costs.append(cost)
         wanted = int(for_rows / cost)
-        was_slow, self._was_slow = self._was_slow, wanted < self.size and (rows == self.size or seconds > _AIM)
+        was_slow, self._was_slow = self._was_slow, wanted < self.size and (is_whole or seconds > _AIM)
         if self._was_slow:
             least = self.size // 8 if was_slow else self.size // 2
             usual = min(int(for_rows / min(self._costs)), _FIRST)
             self.size = min(max(wanted, least, usual, _SMALLEST), self.size, self._limit)
-        elif rows == self.size:
+        elif is_whole:
             self.size = max(self.size, min(wanted, self.size * 2, self._limit))
 
     def fail(self) -> None:

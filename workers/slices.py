@@ -46,6 +46,8 @@ class Position:
 
     after: Key | None
     upper: Key | None
+    left: int = 0
+    """Rows, about."""
     sort: str = "on"
     """Whether PostgreSQL may sort, as it is set outside of picking."""
 
@@ -95,7 +97,7 @@ async def hold(session: WriteSession, held: Slice) -> Position:
     status = await session.fetch(_RUN_STATUS, held.run.id)
     if not status or BackfillStatus(status[0]["status"]) not in WORKABLE:
         raise Lost
-    return Position(row.lower if row.cursor is None else row.cursor, row.upper, status[0]["sort"])
+    return Position(row.lower if row.cursor is None else row.cursor, row.upper, row.left, status[0]["sort"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,8 @@ WHERE run_id = :run AND number = :number AND claimed_by = :owner
 """)
 
 _HOLD = text("""
-SELECT claimed_by, done, lower, upper, cursor, set_config('idle_in_transaction_session_timeout', :silence, true),
+SELECT claimed_by, done, lower, upper, cursor, total - processed AS left,
+    set_config('idle_in_transaction_session_timeout', :silence, true),
     set_config('synchronous_commit', 'off', true), set_config('strongroom.same_values', 'on', true)
 FROM backfill_slices WHERE run_id = :run AND number = :number FOR UPDATE
 """)

@@ -14,7 +14,7 @@ from db.vault import Transaction, Vault
 from workers.failures import is_passing, name_of
 from workers.keys import Key
 from workers.pacing import Pace, wait_turn
-from workers.slices import Lost, Picked, Picker, Slice, advance, hold
+from workers.slices import Lost, Picked, Picker, Position, Slice, advance, hold
 from workers.tasks import Batch, Counts, Task
 from workers.throttle import Throttle
 
@@ -63,7 +63,7 @@ class Steps:
         await wait_turn(self._database, self._held, size)
         began = time.monotonic()
         try:
-            step = await self._database.write(lambda session: self._work(session, size))
+            step = await self._database.write(self._work)
         except Lost:
             raise
         except Exception as error:
@@ -99,19 +99,20 @@ class Steps:
             if await session.scalar(_IS_HOPELESS, {"run": self._held.run.id, "enough": _HOPELESS}):
                 raise EveryRowRaises(f"every row {reason}")
 
-    async def _work(self, session: WriteSession, size: int) -> _Step:
-        batch, picked = await self._open(session, size)
+    async def _work(self, session: WriteSession) -> _Step:
+        position = await hold(session, self._held)
+        batch, picked = await self._open(session, position, self._pace.ask(position.left))
         counts = await self._task.work(batch) if batch.ids else Counts()
         return await self._close(batch, picked, counts)
 
     async def _skip_row(self, session: WriteSession, reason: str) -> _Step:
-        batch, picked = await self._open(session, 1)
+        batch, picked = await self._open(session, await hold(session, self._held), 1)
         counts = await self._task.set_aside(batch, reason) if batch.ids else Counts()
         return await self._close(batch, picked, replace(counts, raised=len(batch.ids)))
 
-    async def _open(self, session: WriteSession, size: int) -> tuple[Batch, Picked]:
+    async def _open(self, session: WriteSession, position: Position, size: int) -> tuple[Batch, Picked]:
         held = self._held
-        picked = await self._picker.pick(session, await hold(session, held), size)
+        picked = await self._picker.pick(session, position, size)
         transaction = Transaction(session, held.run.principal, self._vault)
         return Batch(transaction, held.run, held.source, picked.ids), picked
 

@@ -25,7 +25,7 @@ from workers.failures import is_passing
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
-DISASTERS = ("redis", "postgres", "keys", "bells")
+DISASTERS = ("redis", "postgres", "keys", "bells", "crash")
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def world(request: pytest.FixtureRequest) -> "World":
 
 
 async def test_sigkill_at_random_points(world: "World") -> None:
-    """Two workers killed at random points, Redis emptied, PostgreSQL restarted, all keys replaced and the same work
-    enqueued three times over: nothing is lost, skipped or sealed twice."""
-    await world.plant(2_500)
-    await world.survive(BackfillKind.SEAL, kills=4, batch_size=40, rate=500)
+    """Two workers killed at random points, Redis emptied, PostgreSQL restarted and crashed, all keys replaced and the
+    same work enqueued three times over: nothing is lost, skipped or sealed twice."""
+    await world.plant(3_000)
+    await world.survive(BackfillKind.SEAL, kills=5, batch_size=40, rate=500)
 
 
 @pytest.mark.soak
@@ -54,6 +54,16 @@ async def test_sigkill_at_twenty_random_points(world: "World", record_property: 
     # The keys were replaced under that rotation once more: one that is left alone leaves none behind.
     await world.survive(BackfillKind.ROTATE, kills=0, batch_size=5_000, rate=1_000_000)
     await world.assert_no_old_keys()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("disaster", [*DISASTERS, "kill"])
+async def test_one_disaster_alone(world: "World", disaster: str, record_property: Any) -> None:
+    """Each of these alone, twenty times during one run of two workers that go on, or of one that is killed: every row
+    is right."""
+    await world.plant(10_000)
+    await world.endure(disaster, times=20)
+    record_property("rows opened", 10_000)
 
 
 @dataclass
@@ -101,7 +111,28 @@ class World:
             await self.execute("UPDATE backfill_slices SET heartbeat_at = heartbeat_at - interval '1 minute'")
             while len(self.workers) < 2:
                 self.workers.append(self.start_worker())
-        done = await self.wait_until(run.id, lambda now: now.finished_at is not None)
+        await self.finish(run.id, kind)
+
+    async def endure(self, disaster: str, *, times: int) -> None:
+        """A SEAL under which one thing goes wrong so many times, to its end; then every row is opened."""
+        chance = random.Random(times)
+        run = await self.again(
+            lambda: self.transact(
+                lambda t: start_backfill(t, BackfillKind.SEAL, batch_size=20, max_rows_per_second=1_000)
+            )
+        )
+        self.workers = [self.start_worker() for _ in range(1 if disaster == "kill" else 2)]
+        for _ in range(times):
+            await self.wait_for_progress(run.id)
+            await asyncio.sleep(chance.uniform(0, 0.1))
+            assert (await self.look(run.id)).finished_at is None
+            await getattr(self, f"strike_{disaster}")(run.id)
+            self.workers = [worker if worker.poll() is None else self.start_worker() for worker in self.workers]
+        await self.finish(run.id, BackfillKind.SEAL)
+
+    async def finish(self, run: Any, kind: BackfillKind) -> None:
+        """Wait for the end; open every row."""
+        done = await self.wait_until(run, lambda now: now.finished_at is not None)
         assert (done.status, done.error) == (BackfillStatus.SUCCEEDED, None)
         if kind is BackfillKind.SEAL:
             assert (done.processed, done.changed, done.quarantined) == (self.rows, self.rows, 0)
@@ -124,6 +155,21 @@ class World:
         # On this thread: the server ends with the one that started it.
         self.servers.postgres.stop()
         self.servers.postgres.start()
+
+    async def strike_crash(self, _run: Any) -> None:
+        """Not even what was committed without being waited for is kept."""
+        postgres = self.servers.postgres
+        assert postgres._process is not None
+        postgres._process.send_signal(signal.SIGQUIT)
+        postgres._process.wait()
+        postgres.stop()
+        postgres.start()
+
+    async def strike_kill(self, _run: Any) -> None:
+        (victim,) = self.workers
+        victim.kill()
+        victim.wait()
+        await self.execute("UPDATE backfill_slices SET heartbeat_at = heartbeat_at - interval '1 minute'")
 
     async def strike_keys(self, _run: Any) -> None:
         """A new data key for every scope, while the old ones are being sealed with."""

@@ -92,7 +92,7 @@ async def test_a_lost_claim_is_noticed(transact, sql, database, see, vault):
     assert row is not None
     held = await claim(database, row, uuid.uuid4())
     assert held is not None
-    assert await database.write(lambda session: hold(session, held)) == Position(None, None)
+    assert await database.write(lambda session: hold(session, held)) == Position(None, None, left=20)
     await transact(lambda t: pause_backfill(t, run.id))
     with pytest.raises(Lost):
         await database.write(lambda session: hold(session, held))

@@ -50,3 +50,29 @@ def test_batches_do_not_collapse_on_a_busy_machine():
     for _ in range(20):
         pace.succeed(pace.size * 0.004, pace.size)
     assert pace.size == pytest.approx(20, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "left", "asked"),
+    [
+        (None, 1_000, [200] * 5),
+        (None, 801, [161, 160, 160, 160, 200]),
+        (None, 90, [200]),
+        (None, -5, [200]),
+        (300, 301, [300, 300]),
+    ],
+)
+def test_no_batch_is_a_small_rest(batch_size, left, asked):
+    """What is left of a slice is shared out among the batches that it takes; a size that is set is kept, and so is the
+    last one, which finds whatever has come since. A share counts as a whole batch: while it is quick, batches grow."""
+    pace = Pace(Run(uuid.uuid4(), SEAL, BackfillStatus.RUNNING, False, batch_size, None, True, "somebody", None))
+    found = []
+    while not found or left > 0:
+        found.append(pace.ask(left))
+        pace.succeed(found[-1] * 0.0004, found[-1])
+        left -= found[-1]
+    assert found == asked
+    pace.ask(left := 3 * pace.size - 1)
+    before, share = pace.size, pace.ask(left)
+    pace.succeed(0.01, share)
+    assert pace.size == (before if batch_size else 2 * before)
