@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import orjson
@@ -13,7 +13,7 @@ from db.limits import NAME_LIMIT
 
 MAX_DEPTH = 100
 MAX_PROBLEMS = 100
-MAX_CONTAINERS = 200_000
+MAX_CONTAINERS = 100_000
 """Objects and lists of one text: 20,000 mappings have two each, and room for more. A body could hold millions, which
 cost seconds and a gigabyte."""
 
@@ -141,18 +141,26 @@ def _find_repeated(text: str) -> Sequence[Problem]:
 
 def _nests_deeper(value: Any, limit: int) -> bool:
     level: list[Any] = [value]
-    for _ in range(limit):
-        level = [child for parent in level for child in _list_children(parent)]
+    for _ in range(limit - 1):
+        level = [child for parent in level for child in _list_parents(parent)]
         if not level:
             return False
-    return True
+    return any(_holds_containers(parent) for parent in level)
 
 
-def _list_children(parent: Any) -> list[Any]:
-    values = cast("dict[str, Any]", parent).values() if isinstance(parent, dict) else cast("list[Any]", parent)
-    if _CONTAINERS.isdisjoint(map(type, values)):
+def _list_parents(parent: Any) -> list[Any]:
+    """The objects and lists in this one that hold anything: a body may have very many that do not."""
+    if not _holds_containers(parent):
         return []
-    return [child for child in values if type(child) in _CONTAINERS]
+    return [child for child in _list_values(parent) if child and type(child) in _CONTAINERS]
+
+
+def _holds_containers(parent: Any) -> bool:
+    return not _CONTAINERS.isdisjoint(map(type, _list_values(parent)))
+
+
+def _list_values(parent: Any) -> Collection[Any]:
+    return cast("dict[str, Any]", parent).values() if isinstance(parent, dict) else cast("list[Any]", parent)
 
 
 def _count_containers(text: str) -> int:
