@@ -176,7 +176,7 @@ def client(service: Service, make_token: Callable[..., str]) -> Iterator[Strongr
         yield client
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait for something that happens on another thread."""
     done = threading.Event()
     for _ in range(int(seconds / 0.005)):

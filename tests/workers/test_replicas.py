@@ -73,10 +73,11 @@ async def connect_to(replica: Path) -> asyncpg.Connection:
 async def test_a_real_replica(replica, transact, see, sql, database, vault) -> None:
     """The lag is that which PostgreSQL measures: a replica that stands still has a backlog, one that applies late is
     seconds behind; the run goes on slowly meanwhile, and ends when the replica has caught up."""
+    rows = 2_000  # More than are done before anybody looks at replicas.
     standby = await connect_to(replica)
     try:
         await standby.execute("SELECT pg_wal_replay_pause()")
-        await plant_secrets(sql, 100)
+        await plant_secrets(sql, rows)
         run = await transact(lambda t: start_backfill(t, SEAL, batch_size=5))
         engine = Engine(database, vault, bounds=Bounds(lag=1.0, backlog=1_000))
         working = asyncio.create_task(engine.work(run.id))
@@ -90,7 +91,7 @@ async def test_a_real_replica(replica, transact, see, sql, database, vault) -> N
             while await working:
                 working = asyncio.create_task(engine.work(run.id))
         assert (await see(run.id)).status is BackfillStatus.SUCCEEDED
-        await assert_sealed_once(database, vault, 100)
+        await assert_sealed_once(database, vault, rows)
         await standby.execute("ALTER SYSTEM SET recovery_min_apply_delay = '1200ms'")
         await standby.execute("SELECT pg_reload_conf()")
         async with asyncio.timeout(30):
