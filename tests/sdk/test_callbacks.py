@@ -30,8 +30,11 @@ def make_event(number: int, name: str = "halo", **more: Any) -> bytes:
     return f"event: next\ndata: {data}\n\n".encode()
 
 
-def feed(*events: bytes, size: int = 1 << 20) -> Callable[[bytes], Iterator[bytes]]:
-    """A service that resolves, and whose feed brings these events, in parts of so many bytes, and then stays open."""
+def feed(
+    *events: bytes, size: int = 1 << 20, begins: threading.Event | None = None
+) -> Callable[[bytes], Iterator[bytes]]:
+    """A service that resolves, and whose feed brings these events, in parts of so many bytes, once it `begins`, and
+    then stays open."""
     ends = threading.Event()
 
     def answer(request: bytes) -> Iterator[bytes]:
@@ -39,6 +42,8 @@ def feed(*events: bytes, size: int = 1 << 20) -> Callable[[bytes], Iterator[byte
             yield reply(GOOD)
             return
         yield HEAD
+        if begins is not None:
+            begins.wait(20)
         whole = b"".join(events)
         for at in range(0, len(whole), size):
             yield chunk(whole[at : at + size])
@@ -50,9 +55,11 @@ def feed(*events: bytes, size: int = 1 << 20) -> Callable[[bytes], Iterator[byte
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_a_name_does_not_end_a_line(size: int, serve: Serve, dial: Callable[..., Any]) -> None:
     """Names and keys with characters that end a line elsewhere are heard whole, however the stream is cut."""
-    server = serve(feed(make_event(1), make_event(2, ODD), make_event(3), size=size))
+    begins = threading.Event()
+    server = serve(feed(make_event(1), make_event(2, ODD), make_event(3), size=size, begins=begins))
     heard: list[Change] = []
     dial(server.url).on_change(heard.append)
+    begins.set()  # What came before the callback it would be told of by the reset alone.
     wait_until(lambda: len(heard) == 4)
     assert heard[2] == Change("i", ODD, "o", (ODD,), 2)
     assert len(server.seen) == 1
