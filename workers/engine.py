@@ -83,7 +83,7 @@ class Engine:
         concludes a run goes on when this returns, if it takes longer than a job may: PostgreSQL may be looking at a
         whole table.
         """
-        if run_id in self._busy:
+        if self.is_at(run_id):
             return False
         task = self._busy[run_id] = asyncio.create_task(self._work_safely(run_id))
         task.add_done_callback(lambda _: self._busy.pop(run_id))
@@ -97,6 +97,10 @@ class Engine:
             await asyncio.wait({task})
             raise
         return task.done() and not task.cancelled() and task.result()
+
+    def is_at(self, run_id: uuid.UUID) -> bool:
+        """Whether a job of this process is at a run: another one would find nothing to do."""
+        return run_id in self._busy
 
     async def close(self) -> None:
         """End what is under way. The runs stay as they are."""

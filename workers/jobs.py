@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from arq import Retry
 from sqlalchemy import text
 
 from db.change_log import prune_changes
@@ -19,6 +20,12 @@ from workers.standing import SCHEDULE, start_for_waiting
 _AT_ONCE: Final = 4
 """Bells for one run at a time, at most: each worker takes as many of them as it can work on."""
 
+TRIES: Final = 3
+"""Of a job; arq logs one that would be tried once more."""
+
+_LEFT_FOR: Final = 0.2
+"""Seconds."""
+
 _LOOKS_FOR: Final = 5.0
 """Seconds to wait for PostgreSQL. arq would log its own time limit with all that led to it."""
 
@@ -26,8 +33,11 @@ _logger = logging.getLogger("strongroom.jobs")
 
 
 async def work_on_run(ctx: dict[str, Any], run_id: str) -> None:
-    """Work on a run for a while, and enqueue the rest."""
+    """Work on a run for a while, and enqueue the rest. A bell heard by a worker that is at the run already is left for
+    another one, for a moment."""
     id = uuid.UUID(run_id)
+    if ctx["engine"].is_at(id) and ctx.get("job_try", TRIES) < TRIES:
+        raise Retry(defer=_LEFT_FOR)
     with _told_by_type(f"run {id} is left for later"):
         if await ctx["engine"].work(id):
             await ring(ctx["redis"], id)
@@ -75,7 +85,7 @@ def _told_by_type(failure: str) -> Generator[None]:
 
 
 _WAITING = text(f"""
-SELECT r.id, greatest(least(s.free, :limit), 1) AS bells
+SELECT r.id, CASE WHEN r.planned THEN greatest(least(s.free, :limit), 1) ELSE :limit END AS bells
 FROM backfill_runs r, LATERAL (
     SELECT count(*) FILTER (WHERE {FREE}) AS free, count(*) FILTER (WHERE NOT done) AS undone
     FROM backfill_slices WHERE run_id = r.id
@@ -83,4 +93,5 @@ FROM backfill_runs r, LATERAL (
 WHERE r.status IN ('enqueued', 'running', 'cancelling')
     AND (NOT r.planned OR s.free > 0 OR s.undone = 0 OR r.status = 'cancelling')
 """)  # noqa: S608 - constants of ours
-"""Not planned yet, slices that nobody works on, or nothing left but to finish."""
+"""Not planned yet, slices that nobody works on, or nothing left but to finish. While one worker plans a run, others
+that hear of it wait, and begin with it."""

@@ -21,7 +21,7 @@ from db.settings import Settings
 from db.start import open_vault
 from db.vault import Vault
 from workers.engine import Engine
-from workers.jobs import look_for_runs, prune_old_changes, seal_waiting, work_on_run
+from workers.jobs import TRIES, look_for_runs, prune_old_changes, seal_waiting, work_on_run
 from workers.load import BOUNDS, Bounds
 
 _JOBS: Final = 5
@@ -65,7 +65,7 @@ def make_worker(
     bounds = BOUNDS if settings is None else Bounds(lag=settings.backfill_max_lag)
     options = {"queue_name": QUEUE, "max_jobs": _JOBS, "poll_delay": 0.1, "health_check_interval": 10} | options
     return Worker(
-        functions=[func(work_on_run, name=WORK, timeout=_TIMEOUT, max_tries=3, keep_result=0)],
+        functions=[func(work_on_run, name=WORK, timeout=_TIMEOUT, max_tries=TRIES, keep_result=0)],
         cron_jobs=[make_clock(), make_broom(), *([] if schedule is None else [make_schedule(schedule)])],
         redis_pool=connect(redis_url),
         ctx={"database": database, "vault": vault, "engine": Engine(database, vault, bounds=bounds)},

@@ -5,20 +5,21 @@ import logging
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from arq import Worker
+from arq import Retry, Worker
 
 from db.errors import SettingsError
 from db.models import BackfillKind, BackfillStatus
-from db.queue import QUEUE
+from db.queue import QUEUE, connect
 from db.runs import cancel_backfill, start_backfill
 from db.settings import Settings
 from tests.workers.kit import assert_sealed_once, plant_secrets
-from workers.jobs import look_for_runs, work_on_run
+from workers.jobs import TRIES, look_for_runs, work_on_run
 from workers.worker import open_parts, run, work
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +74,33 @@ async def test_one_run_enqueued_many_times(sql, transact, worker, queue, see, da
     await assert_sealed_once(database, vault, 300)
 
 
+async def test_a_bell_for_another_worker_is_left_to_it():
+    """A worker that is at a run leaves further bells for others to hear, though not for ever: arq would log that."""
+
+    class Busy:
+        def is_at(self, id: Any) -> bool:
+            return True
+
+        async def work(self, id: Any) -> bool:
+            return False
+
+    context = {"engine": Busy(), "redis": None}
+    for number in range(1, TRIES):
+        with pytest.raises(Retry):
+            await work_on_run(context | {"job_try": number}, str(uuid.uuid4()))
+    await work_on_run(context | {"job_try": TRIES}, str(uuid.uuid4()))
+
+
+async def test_all_workers_hear_of_a_new_run(sql, transact, database, redis_url):
+    """A run that nobody has planned yet is rung for more than once, so that not one worker alone begins with it."""
+    await plant_secrets(sql, 10)
+    await transact(lambda t: start_backfill(t, SEAL))
+    client = connect(redis_url)
+    await look_for_runs({"database": database, "redis": client})
+    assert await client.zcard(QUEUE) > 1
+    await client.aclose(close_connection_pool=True)
+
+
 async def test_an_abandoned_cancellation_is_finished(sql, transact, worker, see):
     """A run whose workers died while it was being cancelled is cancelled by the next one."""
     await plant_secrets(sql, 10)
@@ -86,6 +114,9 @@ async def test_jobs_raise_nothing_that_arq_would_log(caplog):
 
     class Engine:
         error: Exception = ConnectionRefusedError("p4ssword")
+
+        def is_at(self, id: Any) -> bool:
+            return False
 
         async def work(self, id: Any) -> bool:
             raise self.error
