@@ -12,8 +12,11 @@ sql                        a connection of its own to the test's database
 write_legacy               writes a config as older software does; its id
 """
 
+import asyncio
 import base64
+import functools
 import gc
+import inspect
 import json
 import os
 import shutil
@@ -45,6 +48,9 @@ T = TypeVar("T")
 
 TEMPLATE = "strongroom_template"
 
+MOST_SECONDS = 180
+"""The longest that a test may take; the longest take some 25."""
+
 # The same examples in every run, and no deadline: what is made up here is not to fail where nothing has changed.
 hypothesis.settings.register_profile(
     "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -63,10 +69,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.option.markexpr:
-        for item in items:
-            if item.get_closest_marker("soak"):
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(0))
+            if not config.option.markexpr:
                 item.add_marker(pytest.mark.skip(reason="runs with -m soak"))
+        elif isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.obj = in_time(item.obj)
+
+
+def in_time(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """The test, which ends before pytest-timeout ends it, so that its traceback shows what it waited for."""
+
+    @functools.wraps(test)
+    async def run(**fixtures: Any) -> None:
+        async with asyncio.timeout(MOST_SECONDS):
+            await test(**fixtures)
+
+    return run
 
 
 TOGETHER = (
@@ -87,6 +107,13 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return next((beginning for beginning in TOGETHER if nodeid.startswith(beginning)), nodeid)
+
+    def _reschedule(self, node: Any) -> None:
+        """A process keeps its last test until it is told that no more follow: one that came in place of a process
+        that died is told so at once, as pytest-xdist forgets to, which would wait forever."""
+        super()._reschedule(node)
+        if not self.workqueue and not node.shutting_down:
+            node.shutdown()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,12 @@
 """What tests take from package registries. Node is a package of PyPI's, so none has to be installed by hand."""
 
+import fcntl
 import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -33,3 +39,30 @@ def give_up(reason: str) -> NoReturn:
     if IN_CI:
         pytest.fail(f"in CI this is no reason to skip: {reason}")
     pytest.skip(reason)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process at a time is in the folder."""
+    with (folder / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def install(folder: Path, source: Path, files: Sequence[str], lock: str, commands: Sequence[Sequence[str]]) -> Path:
+    """Copy the source's files to a folder, and run the commands there unless they have run for this lock file."""
+    with alone(folder):
+        for name in files:
+            shutil.copy(source / name, folder)
+        stamp = folder / f"installed-{lock}"
+        wanted = (source / lock).read_bytes() + f"{sys.version} {folder}".encode()
+        if not stamp.exists() or stamp.read_bytes() != wanted:
+            stamp.unlink(missing_ok=True)
+            for command in commands:
+                done = subprocess.run(
+                    command, cwd=folder, env=node_environment(), capture_output=True, timeout=200, check=False
+                )
+                if done.returncode:
+                    give_up(f"{' '.join(command[:4])} failed, which needs a package registry or its cache")
+            stamp.write_bytes(wanted)
+    return folder

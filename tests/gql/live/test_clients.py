@@ -1,10 +1,7 @@
 """The clients that people use, as they are published, against a real server. They are installed into pytest's cache."""
 
 import asyncio
-import fcntl
 import json
-import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -16,36 +13,17 @@ from sqlalchemy import text
 from db.sessions import Database
 from db.settings import Settings
 from gql.app import make_app
-from tests.registry import NODE, NPM_CI, give_up, node_environment
+from tests.registry import NODE, NPM_CI, install
 
 CLIENTS = Path(__file__).parent / "clients"
 FILES = ("package.json", "package-lock.json", "clients.js", "requirements.txt", "client.py")
-
-
-def install(folder: Path, lock: str, commands: Sequence[Sequence[str]]) -> Path:
-    """Run the commands in a folder unless they have run there for this lock file; one process at a time."""
-    with (folder / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        for name in FILES:
-            shutil.copy(CLIENTS / name, folder)
-        stamp = folder / f"installed-{lock}"
-        wanted = (CLIENTS / lock).read_bytes() + f"{sys.version} {folder}".encode()
-        if not stamp.exists() or stamp.read_bytes() != wanted:
-            for command in commands:
-                done = subprocess.run(
-                    command, cwd=folder, env=node_environment(), capture_output=True, timeout=300, check=False
-                )
-                if done.returncode:
-                    give_up(f"{' '.join(command[:4])} failed, which needs a package registry or its cache")
-            stamp.write_bytes(wanted)
-    return folder
 
 
 @pytest.fixture
 def node_folder(request: pytest.FixtureRequest) -> Path:
     """The folder in which the npm clients are installed."""
     assert request.config.cache is not None
-    return install(request.config.cache.mkdir("graphql-clients"), "package-lock.json", [NPM_CI])
+    return install(request.config.cache.mkdir("graphql-clients"), CLIENTS, FILES, "package-lock.json", [NPM_CI])
 
 
 @pytest.fixture
@@ -58,7 +36,7 @@ def python_folder(request: pytest.FixtureRequest) -> Path:
         [sys.executable, "-m", "venv", "--clear", str(folder / "venv")],
         [*pip, "--require-hashes", "-r", "requirements.txt"],
     ]
-    return install(folder, "requirements.txt", commands)
+    return install(folder, CLIENTS, FILES, "requirements.txt", commands)
 
 
 @pytest.fixture
