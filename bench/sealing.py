@@ -253,7 +253,7 @@ INSERT INTO copy SELECT * FROM configs
 """
 
 _TIE: Final = """
-UPDATE copy SET config_schema_id = f.id FROM integration_config_schema f
+UPDATE copy SET description = f.id::text FROM integration_config_schema f
 WHERE f.key = copy.key AND f.integration_id = copy.integration_id
 """
 
@@ -267,7 +267,7 @@ INSERT INTO data_keys (id, root_key_id, wrapped) VALUES ('00000000-0000-4000-800
 
 _PLAIN: Final = f"""
 UPDATE copy SET value = NULL, sealed = decode(repeat('01', {_SEALED_BYTES}), 'hex'), config_type = 'secret',
-    data_key_id = '00000000-0000-4000-8000-000000000001', field_id = config_schema_id, legacy = false
+    data_key_id = '00000000-0000-4000-8000-000000000001', field_id = description::uuid, legacy = false
 """  # noqa: S608 - a constant of ours
 
 _LOOP: Final = text("UPDATE copy SET value = CAST(:value AS jsonb), config_type = 'secret' WHERE id = :id")

@@ -110,4 +110,4 @@ async def test_no_index_merges_what_has_nothing_to_merge(sql: Any) -> None:
         WHERE i.indrelid = 'configs'::regclass AND i.indpred IS NULL
     """)
     assert {row["relname"] for row in found if row["off"]} == {row["relname"] for row in found if row["differ"]}
-    assert len(found) == 7
+    assert len(found) == 6
