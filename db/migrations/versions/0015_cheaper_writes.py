@@ -8,8 +8,8 @@ that again for every few rows that are updated, each time a page is full, and th
 what a SEAL costs the server. Without it two of these indexes are up to half as large again after one, until SCRUB
 rewrites the table or rows fill the pages.
 
-`config_schema_id` is older software's, and null in all rows but those that it has tied to a field: only these are looked
-for by it. Locks `configs` while it builds that index: about a second for each million rows.
+`config_schema_id` is older software's, and null in all rows but those that it has tied to a field: only these are
+looked for by it. Locks `configs` while it builds that index: about a second for each million rows.
 """
 
 from alembic import op
