@@ -74,19 +74,27 @@ async def run_client(command: Sequence[str], folder: Path, then: Callable[[], An
 
 
 async def test_npm_clients(api: Any, client: Any, url: str, run_id: str, node_folder: Path, database: Database) -> None:
-    """graphql-ws, graphql-sse, urql and Apollo watch a run to its end, send queries, and hear when their token ends."""
+    """graphql-ws, graphql-sse, urql and Apollo watch a run to its end, send queries, and hear when their token is
+    revoked or expires, while the others go on."""
     made = await client.run("CreateToken", input={"name": "short", "permissions": ["backfill:run"]})
 
     async def finish() -> None:
         await client.run("RevokeToken", id=made["createToken"]["id"])
-        await asyncio.sleep(1.5)  # The revoked ones leave before the run ends.
+        await asyncio.sleep(7)  # Those whose token is revoked leave, and those whose token expires.
         for assignment in ("status = 'running', started_at = now()", "status = 'succeeded', finished_at = now()"):
             async with database.engine.begin() as connection:
                 await connection.execute(text(f"UPDATE backfill_runs SET {assignment}"))
             await asyncio.sleep(1.5)
 
     token = await api.make_token("backfill:run", "config:read")
-    command = [NODE, "clients.js", url, token, made["createToken"]["token"], run_id]
+    admin = await api.make_token("backfill:run", "token:manage")
+    command = [NODE, "clients.js", url, token, admin, made["createToken"]["token"], run_id]
+    ended = {
+        "graphql-ws": [4403, "Forbidden"],
+        "graphql-sse": ["UNAUTHENTICATED", "complete"],
+        "urql over events": ["UNAUTHENTICATED"],
+        "apollo over graphql-ws": "Socket closed with event 4403 Forbidden",
+    }
     seen = ["ENQUEUED", "RUNNING", "SUCCEEDED", "complete"]
     counted = {"integrations": {"totalCount": 0}}
     assert await run_client(command, node_folder, finish) == {
@@ -101,8 +109,8 @@ async def test_npm_clients(api: Any, client: Any, url: str, run_id: str, node_fo
         "apollo's persisted query": ["hash", "text", "hash"],
         "graphql-ws's query": counted,
         "graphql-sse's query": counted,
-        "graphql-ws loses its token": [4403, "Forbidden"],
-        "graphql-sse loses its token": ["UNAUTHENTICATED", "complete"],
+        "the token is revoked": ended,
+        "the token expires": ended,
     }
 
 

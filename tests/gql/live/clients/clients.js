@@ -9,7 +9,7 @@ import { createClient as createWsClient } from "graphql-ws";
 import { createHash } from "node:crypto";
 import WebSocket from "ws";
 
-const [, , url, token, revocable, id] = process.argv;
+const [, , url, token, admin, revocable, id] = process.argv;
 const QUERY = "{ integrations { totalCount } }";
 const WATCH = "subscription Watch($id: ID!) { backfillProgress(id: $id) { id status } }";
 const variables = { id };
@@ -93,21 +93,64 @@ const once = (client) =>
   });
 const strip = ({ data, error }) => (error ? { error: error.message } : data.integrations.totalCount);
 
-const loseWs = new Promise((resolve) => {
-  const client = connectWs(revocable, { closed: ({ code, reason }) => resolve([code, reason]) });
-  client.subscribe({ query: WATCH, variables }, { next: () => (watching += 1), error: () => {}, complete: () => {} });
-});
-const loseSse = new Promise((resolve, reject) => {
-  const seen = [];
-  connectSse(revocable).subscribe(
-    { query: WATCH, variables },
-    {
-      next: ({ errors }) => (errors ? seen.push(errors[0].extensions.code) : (watching += 1)),
-      error: reject,
-      complete: () => resolve([...seen, "complete"]),
+// A token that ends by itself is made when everything is loaded, so that all watch before that.
+const made = await fetch(url, {
+  method: "POST",
+  headers: { ...authorize(admin), "Content-Type": "application/json" },
+  body: JSON.stringify({
+    query: "mutation ($input: CreateTokenInput!) { createToken(input: $input) { token } }",
+    variables: {
+      input: { name: "brief", permissions: ["backfill:run"], expiresAt: new Date(Date.now() + 6000).toISOString() },
     },
-  );
+  }),
 });
+const expiring = (await made.json()).data.createToken.token;
+
+// What each client says when the token under its subscription ends.
+const lose = {
+  "graphql-ws": (given) =>
+    new Promise((resolve) => {
+      const client = connectWs(given, { closed: ({ code, reason }) => resolve([code, reason]) });
+      const sink = { next: () => (watching += 1), error: () => {}, complete: () => {} };
+      client.subscribe({ query: WATCH, variables }, sink);
+    }),
+  "graphql-sse": (given) =>
+    new Promise((resolve, reject) => {
+      const seen = [];
+      connectSse(given).subscribe(
+        { query: WATCH, variables },
+        {
+          next: ({ errors }) => (errors ? seen.push(errors[0].extensions.code) : (watching += 1)),
+          error: reject,
+          complete: () => resolve([...seen, "complete"]),
+        },
+      );
+    }),
+  "urql over events": (given) =>
+    new Promise((resolve) => {
+      const headers = authorize(given);
+      const client = new Client({
+        url,
+        exchanges: [fetchExchange],
+        fetchSubscriptions: true,
+        fetchOptions: { headers },
+      });
+      client.subscription(WATCH, variables).subscribe(({ error }) => {
+        if (error) return resolve(error.graphQLErrors.map(({ extensions }) => extensions.code));
+        watching += 1;
+      });
+    }),
+  "apollo over graphql-ws": (given) =>
+    new Promise((resolve) => {
+      const client = apollo(new GraphQLWsLink(connectWs(given)));
+      client.subscribe({ query: gql(WATCH), variables }).subscribe({
+        next: ({ error }) => (error ? resolve(error.message) : (watching += 1)),
+        error: (error) => resolve(error.message),
+      });
+    }),
+};
+const loseAll = (given) =>
+  Promise.all(Object.entries(lose).map(async ([name, start]) => [name, await start(given)])).then(Object.fromEntries);
 
 const document = gql(WATCH);
 const results = {
@@ -122,11 +165,11 @@ const results = {
   "apollo's persisted query": persist(),
   "graphql-ws's query": once(ws),
   "graphql-sse's query": once(sse),
-  "graphql-ws loses its token": loseWs,
-  "graphql-sse loses its token": loseSse,
+  "the token is revoked": loseAll(revocable),
+  "the token expires": loseAll(expiring),
 };
 const waiting = setInterval(() => {
-  if (watching >= 7) {
+  if (watching >= 13) {
     clearInterval(waiting);
     console.log("watching");
   }
