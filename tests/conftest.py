@@ -14,6 +14,7 @@ write_legacy               writes a config as older software does; its id
 
 import asyncio
 import base64
+import faulthandler
 import functools
 import gc
 import inspect
@@ -43,6 +44,7 @@ from db.upgrade import upgrade
 from db.vault import Transaction, Vault
 from tests.databases import Databases, complete
 from tests.folders import make_folder
+from tests.measuring import spare_pending_calls
 
 T = TypeVar("T")
 
@@ -56,6 +58,8 @@ hypothesis.settings.register_profile(
     "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+
+spare_pending_calls()
 
 
 class Transact(Protocol):
@@ -76,6 +80,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="runs with -m soak"))
         elif isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.obj = in_time(item.obj)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("soak"):
+        # The last resort of the settings is for tests that have a limit.
+        faulthandler.cancel_dump_traceback_later()
 
 
 def in_time(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
