@@ -119,11 +119,24 @@ class Scheduling(LoadScopeScheduling):
         return next((beginning for beginning in TOGETHER if nodeid.startswith(beginning)), nodeid)
 
     def _reschedule(self, node: Any) -> None:
-        """A process keeps its last test until it is told that no more follow: one that came in place of a process
-        that died is told so at once, as pytest-xdist forgets to, which would wait forever."""
+        """A process keeps its last test until it is given another one, or told that no more follow. So is one that came
+        in place of a process that died, at once: pytest-xdist gives it a single test, and would wait forever."""
         super()._reschedule(node)
+        while self.workqueue and not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            self._assign_work_unit(node)
         if not self.workqueue and not node.shutting_down:
             node.shutdown()
+
+    def remove_node(self, node: Any) -> str | None:
+        """What a process that died has left to be done is given to others, but for the test that it died in: that has
+        failed. pytest-xdist begins that again, too, and hands out what was done as if there were something to do."""
+        units = self.assigned_work[node]
+        crashed = next((test for unit in units.values() for test, done in unit.items() if not done), None)
+        if crashed is not None:
+            units[self._split_scope(crashed)][crashed] = True
+        self.assigned_work[node] = {scope: unit for scope, unit in units.items() if not all(unit.values())}
+        super().remove_node(node)
+        return crashed
 
 
 @pytest.hookimpl(optionalhook=True)
