@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any
+from typing import Any, Final
+
+_CANCELS_EVERY: Final = 5.0
+"""Seconds; a task that heeds the first cancellation may be busy giving back what it holds."""
 
 
 class Background:
@@ -17,8 +19,11 @@ class Background:
         self._task = asyncio.create_task(work)
 
     async def stop(self) -> None:
-        """Cancel the work and wait for its end."""
-        if self._task is not None:
+        """Cancel the work, again where that was lost in a library that waited with a limit, and wait for its end."""
+        if self._task is None:
+            return
+        while not self._task.done():
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task}, timeout=_CANCELS_EVERY)
+        if not self._task.cancelled():
+            self._task.result()

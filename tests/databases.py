@@ -17,6 +17,9 @@ import asyncpg
 
 T = TypeVar("T")
 
+_PATIENCE = 120.0
+"""Seconds that a server may take for what takes it less than one; what waits for longer waits for ever."""
+
 
 def complete(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end on a loop and a thread of its own, whatever loop this thread has."""
@@ -29,9 +32,11 @@ def complete(coroutine: Coroutine[Any, Any, T]) -> T:
         except BaseException as error:  # noqa: BLE001 - raised below, on the test's own thread
             errors.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join()
+    thread.join(_PATIENCE)
+    if thread.is_alive():
+        raise TimeoutError(f"{coroutine.__qualname__} has not come to its end within {_PATIENCE} s")
     if errors:
         raise errors[0]
     return results[0]
@@ -91,7 +96,10 @@ class Databases:
         self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _run(self, statement: str) -> None:
-        asyncio.run_coroutine_threadsafe(self._execute(statement), self._loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(self._execute(statement), self._loop).result(_PATIENCE)
+        except TimeoutError as error:
+            raise TimeoutError(f"PostgreSQL is not done within {_PATIENCE} s: {statement}") from error
 
     async def _execute(self, statement: str) -> None:
         if self._connection is None or self._connection.is_closed():  # A test may have cut it.

@@ -29,6 +29,7 @@ async def open_server(app: ASGIApp, lines: Lines) -> AsyncGenerator[int]:
     server.stopping = asyncio.Event()
     running = asyncio.create_task(server.serve())
     while not server.started:
+        assert not running.done(), "the server does not start"
         await asyncio.sleep(0.005)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]

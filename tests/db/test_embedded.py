@@ -3,7 +3,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from db.embedded import EmbeddedPostgres, EmbeddedServers, EmbeddedValkey, binar
 from db.embedded.account import Account, find_account, let_in, let_read
 from db.errors import SettingsError
 from db.settings import asyncpg_dsn, sqlalchemy_url
+from tests.processes import started
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -181,7 +181,7 @@ time.sleep(600)
 
 async def test_killed_starter(home: Path):
     """When the process that started them is killed, the servers end by themselves, and the data is whole."""
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", STARTER, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as starter:
         assert starter.stdout is not None

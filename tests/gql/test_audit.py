@@ -39,14 +39,16 @@ def url() -> Iterator[str]:
     endpoint = GraphQLEndpoint(strawberry.Schema(Query), open_context, None)
     app = Starlette(routes=[Route("/graphql", endpoint)])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "the server does not start"
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}/graphql"
     server.should_exit = True
-    thread.join()
+    thread.join(20)
+    assert not thread.is_alive(), "the server does not stop"
 
 
 @pytest.fixture

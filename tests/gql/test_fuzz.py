@@ -6,7 +6,6 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 import time
 import uuid
@@ -28,6 +27,7 @@ from schemathesis.graphql import nodes
 
 from db.settings import Settings
 from db.start import prepare
+from tests.processes import started
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = int(os.environ.get("STRONGROOM_FUZZ_EXAMPLES", "3"))
@@ -98,12 +98,11 @@ def server(database_url: str, redis_url: str, tmp_path: Path, unmeasured: None) 
     command = [sys.executable, "-m", "gql", "serve"]
     with (
         log.open("wb") as out,
-        subprocess.Popen(command, cwd=ROOT, env=os.environ | environ, stdout=out, stderr=out) as api,
+        started(command, seconds=300, cwd=ROOT, env=os.environ | environ, stdout=out, stderr=out),
+        httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=30) as client,
     ):
-        with httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=30) as client:
-            wait_for(client)
-            yield Server(client, log)
-        api.terminate()
+        wait_for(client)
+        yield Server(client, log)
 
 
 def wait_for(client: httpx.Client) -> None:

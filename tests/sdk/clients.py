@@ -27,7 +27,7 @@ class Awaited:
 
     def __init__(self, *given: Any, **options: Any) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._client = self._run(self._make(*given, **options))
 
@@ -50,7 +50,7 @@ class Awaited:
     def close(self) -> None:
         self._run(self._client.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._thread.join(20)
         self._loop.close()
 
     async def _make(self, *given: Any, **options: Any) -> AsyncStrongroom:

@@ -68,7 +68,7 @@ class Service:
     def start(self) -> None:
         """Serve, on the same port as before."""
         started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), daemon=True)
         self._thread.start()
         assert started.wait(20)
 
@@ -77,6 +77,7 @@ class Service:
         if self._thread is not None and self._loop is not None and self._server is not None:
             self._loop.call_soon_threadsafe(self._server.stopping.set)
             self._thread.join(20)
+            assert not self._thread.is_alive(), "the service does not stop"
             self._thread = None
 
     async def _serve(self, started: threading.Event) -> None:
@@ -92,6 +93,7 @@ class Service:
                 self._server.stopping = asyncio.Event()
                 serving = asyncio.create_task(self._server.serve())
                 while not self._server.started:
+                    assert not serving.done(), "the service does not start"
                     await asyncio.sleep(0.005)
                 self.port = self._server.servers[0].sockets[0].getsockname()[1]
                 started.set()

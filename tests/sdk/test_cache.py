@@ -231,7 +231,7 @@ def test_many_threads() -> None:
             elif found["value"] < least:
                 wrong.append((found["value"], least))
 
-    readers = [threading.Thread(target=read) for _ in range(4)]
+    readers = [threading.Thread(target=read, daemon=True) for _ in range(4)]
     for reader in readers:
         reader.start()
     for number in range(1, 60):
@@ -241,5 +241,6 @@ def test_many_threads() -> None:
         stop.wait(0.001)
     stop.set()
     for reader in readers:
-        reader.join()
+        reader.join(60)
+        assert not reader.is_alive()
     assert wrong == []

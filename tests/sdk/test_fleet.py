@@ -227,10 +227,13 @@ def test_the_service_is_killed(service: Process, place: Any, make_token: Any) ->
         client.on_change(heard.append)
         place.write(port=1)
         # Until it is kept: what is fetched while it changes is handed out only.
+        end = time.monotonic() + 60
         while client.feed_age is None or not is_kept(client, place, 1):
+            assert time.monotonic() < end, client.feed_age
             time.sleep(0.01)
         service.kill()
         while not (config := client.resolve(place.name, place.organization)).stale:
+            assert time.monotonic() < end
             time.sleep(0.01)
         assert config["port"] == 1
         with pytest.raises(Unavailable):

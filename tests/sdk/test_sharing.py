@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -56,11 +57,12 @@ def test_threads_share_a_client(serve: Serve) -> None:
                 if client.resolve(name, ORGANIZATION).entity_id != name:
                     wrong.append(name)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+        threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
+        assert not [thread for thread in threads if thread.is_alive()]
         feeds = [thread for thread in threading.enumerate() if thread.name == "strongroom-feed"]
         assert len(feeds) == 1
     assert wrong == []
@@ -101,5 +103,15 @@ def test_a_fork_has_connections_of_its_own(cache: bool, serve: Serve) -> None:
             finally:
                 os._exit(status)
         assert ask("parent")
-        assert os.waitpid(child, 0)[1] == 0
+        assert wait_for(child) == 0
     gc.collect()
+
+
+def wait_for(child: int) -> int:
+    """A child's exit status; it is killed where it does not end."""
+    killing = threading.Timer(60, os.kill, (child, signal.SIGKILL))
+    killing.start()
+    try:
+        return os.waitpid(child, 0)[1]
+    finally:
+        killing.cancel()

@@ -147,4 +147,4 @@ def start_worker(database_url: str, redis_url: str, root_keys: str, tmp_path: Pa
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.wait(20)

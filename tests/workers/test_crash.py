@@ -105,7 +105,7 @@ class World:
             for _ in range(1 + number % 2):
                 victim = self.workers.pop(0)
                 victim.kill()
-                victim.wait()
+                victim.wait(20)
             assert (await self.look(run.id)).status in (BackfillStatus.RUNNING, BackfillStatus.ENQUEUED)
             # Time goes by: nobody is waited for who is dead.
             await self.execute("UPDATE backfill_slices SET heartbeat_at = heartbeat_at - interval '1 minute'")
@@ -161,14 +161,14 @@ class World:
         postgres = self.servers.postgres
         assert postgres._process is not None
         postgres._process.send_signal(signal.SIGQUIT)
-        postgres._process.wait()
+        postgres._process.wait(60)
         postgres.stop()
         postgres.start()
 
     async def strike_kill(self, _run: Any) -> None:
         (victim,) = self.workers
         victim.kill()
-        victim.wait()
+        victim.wait(20)
         await self.execute("UPDATE backfill_slices SET heartbeat_at = heartbeat_at - interval '1 minute'")
 
     async def strike_keys(self, _run: Any) -> None:

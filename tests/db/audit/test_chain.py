@@ -25,6 +25,7 @@ from db.audit.chain import GENESIS, Link, canonical, encode
 from db.audit.deeds import Deed
 from db.sessions import Database
 from db.vault import Transaction
+from tests.processes import started
 
 ORGANIZATIONS = [uuid.UUID(int=number) for number in range(1, 13)]
 """The first would be an id of all zeros but for its last bit: nothing stands for 'global' but null."""
@@ -156,14 +157,13 @@ async def test_a_killed_process_leaves_whole_chains(database_url: str, root_keys
     root = Path(__file__).parent.parent.parent.parent
     lots = random.Random(7)
     for _ in range(4):
-        child = subprocess.Popen(
+        with started(
             [sys.executable, "-c", WRITER, database_url],
             cwd=root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(root)},
-        )
-        with child:
+        ) as child:
             assert child.stdin is not None
             assert child.stdout is not None
             child.stdin.write(root_keys.encode() + b"\n")

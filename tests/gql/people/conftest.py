@@ -20,6 +20,7 @@ from db.oidc import Oidc
 from db.people import People
 from gql.app import make_app
 from tests.gql.people.provider import AUDIENCE, Provider, SignIn
+from tests.processes import started
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,10 +28,9 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="session")
 def process() -> Iterator[Provider]:
     command = [sys.executable, "-m", "tests.gql.people.oidc_server"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+    with started(command, seconds=None, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield Provider(server.stdout.readline().strip())
-        server.terminate()
 
 
 @pytest.fixture

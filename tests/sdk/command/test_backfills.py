@@ -15,6 +15,7 @@ from strongroom import Strongroom
 from strongroom.api.enums import BackfillStatus
 from strongroom.command.backfills import _follow, _look
 from tests.databases import run_sql
+from tests.processes import started
 from tests.sdk.network import Network
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,15 +37,14 @@ def worker(service: Any, database_url: str, redis_url: str, root_keys: str, tmp_
         "STRONGROOM_HOME": str(tmp_path / "home"),
         "STRONGROOM_ROOT_KEYS": root_keys,
     }
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "workers"],
         cwd=ROOT,
         env=environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    ) as process:
+    ):
         yield
-        process.terminate()
 
 
 def test_a_run_is_started_and_watched(cli: Callable[..., Any], worker: None, database_url: str) -> None:
@@ -84,7 +84,7 @@ def test_following_the_log(cli: Callable[..., Any], service: Any, place: Any, tm
     }
     cli("config", "set", "first", "--global", stdin="planted")
     command = ["audit", "tail", "-f", "-n", "1", "--json", "--action", "config.write"]
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "strongroom", *command],
         env=environ,
         stdout=subprocess.PIPE,

@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import stat
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from strongroom.command.app import call
 from strongroom.command.profiles import Profile, find_file, read_profiles, write_profiles
+from tests.processes import started
 
 SOURCE = Path(__file__).resolve().parents[3] / "sdk" / "src"
 
@@ -102,22 +102,22 @@ def test_a_token_that_is_typed_is_not_shown(service: Any, tmp_path: Path) -> Non
     """At a terminal the token is asked for, and what is typed does not appear."""
     ours, theirs = pty.openpty()
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), "XDG_CONFIG_HOME": str(tmp_path), "TERM": "dumb"}
-    process = subprocess.Popen(
+    with started(
         [sys.executable, "-m", "strongroom", "login", "--url", service.url],
         env=environ,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-    )
-    os.close(theirs)
-    seen = b""
-    while b"Token:" not in seen:
-        seen += os.read(ours, 1000)
-    os.write(ours, f"{service.token}\n".encode())
-    while b"stored as profile" not in seen:
-        seen += os.read(ours, 1000)
-    assert process.wait(20) == 0
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while b"Token:" not in seen:
+            seen += os.read(ours, 1000)
+        os.write(ours, f"{service.token}\n".encode())
+        while b"stored as profile" not in seen:
+            seen += os.read(ours, 1000)
+        assert process.wait(20) == 0
     os.close(ours)
     assert service.token.encode() not in seen
     assert service.token in (tmp_path / "strongroom" / "profiles.json").read_text()

@@ -18,6 +18,7 @@ import pytest
 
 from strongroom.command.failures import Failure
 from strongroom.command.formats import Format, name_variables, write_lines
+from tests.processes import started
 
 SECRET = "hunter2-hunter2"
 SOURCE = Path(__file__).resolve().parents[3] / "sdk" / "src"
@@ -151,9 +152,8 @@ def running(environ: dict[str, str], place: Any) -> Iterator[subprocess.Popen[st
     place.write(region="eu")
     trap = 'trap "exit 42" TERM; echo ready; while :; do sleep 0.05; done'
     arguments = ("run", "-i", place.name, "-o", place.organization, "--", "sh", "-c", trap)
-    with subprocess.Popen(command(*arguments), env=environ, stdout=subprocess.PIPE, text=True) as process:
+    with started(command(*arguments), env=environ, stdout=subprocess.PIPE, text=True) as process:
         yield process
-        process.kill()
 
 
 def test_a_command_runs_in_this_ones_place(running: subprocess.Popen[str]) -> None:

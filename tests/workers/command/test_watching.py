@@ -90,7 +90,7 @@ async def test_signals_end_watching(
         assert await asyncio.to_thread(process.wait, 60) == code
     finally:
         process.kill()
-        process.wait()
+        process.wait(20)
     assert b"Traceback" not in output.read_bytes()
     assert (await see(started.id)).status is BackfillStatus.PAUSED
 
