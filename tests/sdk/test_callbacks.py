@@ -1,6 +1,7 @@
 """Callbacks of `on_change` that do what they should not, and events that hold what lines do not."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 import strongroom.subscribing
 from strongroom import AsyncStrongroom, Change, SettingsError, Strongroom
+from strongroom.async_listening import AsyncStream
 from tests.sdk.conftest import wait_until
 from tests.sdk.servers import GOOD, ORGANIZATION, TOKEN, OddServer, reply
 from tests.sdk.test_subscribing import HEAD, chunk
@@ -190,6 +192,31 @@ def test_another_event_loop(serve: Serve) -> None:
         asyncio.run(listen(client))
     asyncio.run(client.close())
     del client
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_cancellation_that_is_lost(closes: bool, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client ends, and a program that forgets to close it, though the making of a connection swallows that it is to
+    end: older versions of anyio do so."""
+
+    async def open_in_spite_of_all(*_: object) -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return "gone"
+
+    async def use() -> None:
+        client = AsyncStrongroom(server.url, token=TOKEN, cache=True)
+        client.on_change(lambda _: None)
+        await client.resolve("halo", ORGANIZATION)
+        if closes:
+            await client.close()
+
+    server = serve(reply(GOOD))
+    monkeypatch.setattr(AsyncStream, "open", open_in_spite_of_all)
+    with within(3):
+        asyncio.run(asyncio.wait_for(use(), 60))
     gc.collect()
 
 

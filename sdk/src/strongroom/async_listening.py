@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -19,6 +19,12 @@ from strongroom.subscribing import Lines, is_stream
 from strongroom.wiring import Options, Parts, Waiting
 
 logger = logging.getLogger("strongroom")
+
+_CANCELS = 5
+_CANCELS_EVERY = 2.0
+"""Seconds. A cancellation may be lost below httpx."""
+
+T = TypeVar("T")
 
 
 class AsyncListener:
@@ -45,11 +51,14 @@ class AsyncListener:
     async def stop(self) -> None:
         """End; returns when both tasks have. A callback may do it, and is the one that is not cancelled then."""
         self._stopper = asyncio.current_task()
-        # Those that ended with their event loop cannot be waited for.
-        tasks = [task for task in self._tasks if not task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(_CANCELS):
+            # Those that ended with their event loop cannot be waited for.
+            tasks = [task for task in self._tasks if not task.done()]
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_CANCELS_EVERY)
         await self._stream.close()
 
     def admit(self, callback: Callable[[Change], Awaitable[None] | None]) -> None:
@@ -65,6 +74,10 @@ class AsyncListener:
         while True:
             try:
                 answer = await self._do(step)
+            except asyncio.CancelledError:
+                # In the stream's own event loop, which may be about to end.
+                await self._stream.close()
+                raise
             except Exception as error:  # noqa: BLE001 - a feed that has died would be missed by nobody
                 logger.warning("the feed of changes failed: %s", type(error).__name__)
                 answer = None
@@ -72,7 +85,7 @@ class AsyncListener:
 
     async def _do(self, step: object) -> Any:
         if isinstance(step, Listen):
-            return await self._stream.open(self._http, self._options, step.body)
+            return await _do_alone(self._stream.open(self._http, self._options, step.body))
         if isinstance(step, NextLine):
             return await self._stream.read()
         if isinstance(step, Hear):
@@ -118,6 +131,19 @@ class AsyncListener:
             work.result()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - as above
             _complain(error)
+
+
+async def _do_alone(work: Coroutine[Any, Any, T]) -> T:
+    """What some work comes to. As a task of its own: below httpx, versions of anyio lose a cancellation that comes just
+    as a connection is made. The work then ends with the connection; the feed would go on for ever."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    return task.result()
 
 
 def _complain(error: BaseException) -> None:
