@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -181,9 +182,7 @@ time.sleep(600)
 
 async def test_killed_starter(home: Path):
     """When the process that started them is killed, the servers end by themselves, and the data is whole."""
-    with started(
-        [sys.executable, "-c", STARTER, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as starter:
+    with started([sys.executable, "-c", STARTER, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         url = await asyncio.to_thread(starter.stdout.readline)
         await run_sql(url.strip(), "CREATE TABLE kept ()")
