@@ -54,6 +54,31 @@ async def test_a_resolve_reads_its_own_rows_only(filled: Any, mode: str) -> None
     assert await count_buffers(filled, STATEMENT, ["i1", owner]) <= 45
 
 
+DEFAULTS = """
+INSERT INTO configs (id, integration_id, key, value, updated_by)
+SELECT gen_random_uuid(), i.id, 'key ' || k, '{"value": "default"}', 'x'
+FROM integrations i, generate_series(1, 3) k WHERE i.name <> 'i1';
+INSERT INTO integration_mappings (integration_id, entity_id) SELECT id, 'x' FROM integrations;
+ANALYZE configs, integration_mappings;
+SELECT pg_restore_attribute_stats(
+    'schemaname', 'public', 'relname', name, 'attname', 'organization_id', 'inherited', false,
+    'null_frac', 0::real, 'avg_width', 16, 'n_distinct', 600::real
+) FROM unnest('{configs,integration_mappings}'::text[]) AS name
+"""
+"""So few among so many that the sample that PostgreSQL takes holds none of them."""
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_what_others_have_by_default_costs_nothing(filled: Any, mode: str) -> None:
+    """The defaults of one integration, and its mapping for all, are found by themselves, also where PostgreSQL believes
+    that there are none and would as soon go through those of all integrations."""
+    await filled.execute(DEFAULTS)
+    await filled.execute(f"SET plan_cache_mode = {mode}")
+    owner = await filled.fetchval("SELECT md5('o77')::uuid")
+    assert len(await filled.fetch(STATEMENT, "i1", owner)) == 14
+    assert await count_buffers(filled, STATEMENT, ["i1", owner]) <= 45
+
+
 async def test_page_1000_costs_what_page_1_costs(filled: Any) -> None:
     """The thousandth page is found by its place: it touches hardly more pages than the first."""
     everybody = Principal(uuid.UUID(int=0), "test", frozenset(Permission))
