@@ -39,7 +39,7 @@ def _write_figures() -> str:
             f"{memory['most']:.0f} MiB at the most, {memory['growth']:+.1%} in the last quarter",
             "200 MB, flat",
         ),
-        *((f"two processes, {name}", _two(processes[name]), "1.7") for name in ("resolve", "list")),
+        *((f"two processes, {name}", _two(processes[name]), "1.7 of free cores") for name in ("resolve", "list")),
         ("ready on an existing home", f"{start['seconds']:.1f} s", "3 s"),
         (
             "a write is seen on another process",
@@ -73,7 +73,8 @@ def _times(scale: Mapping[str, Any], name: str) -> str:
 
 
 def _two(found: Mapping[str, Any]) -> str:
-    return f"{found['ratio']:.2f} × one; {describe_limit(found['two'])}"
+    free = f"on free cores {found['ratio_on_free_cores']:.2f} ×"
+    return f"{found['ratio']:.2f} × one; {describe_limit(found['two'])}; {free}"
 
 
 def _write_costs() -> str:
