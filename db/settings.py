@@ -1,8 +1,10 @@
 """What the environment says, checked as a whole before anything starts."""
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, Literal
@@ -18,11 +20,14 @@ __all__ = ["Network", "Settings", "asyncpg_dsn", "sqlalchemy_url"]
 
 Network = IPv4Network | IPv6Network
 
+_PREFIX: Final = "STRONGROOM_"
 _SHORTEST_TOKEN: Final = 32
 _LAST_PORT: Final = 65535
 _MOST_FAILURES: Final = 1_000_000
 _MOST_DOCUMENTS: Final = 100_000
 _MOST_PROCESSES: Final = 64
+
+_logger = logging.getLogger("strongroom.settings")
 
 Trusted = Literal["off", "allow", "only"]
 Introspection = Literal["authenticated", "unlimited", "off"]
@@ -62,8 +67,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read and check all variables. SettingsError names the one at fault and never repeats a secret."""
+        """Read and check all variables. SettingsError names the one at fault and never repeats a secret. One whose
+        name is nearly that of a setting is told in the log."""
         _refuse_blank(environ)
+        _tell_misspelt(environ)
         settings = cls(
             home=_read_home(environ.get("STRONGROOM_HOME", ".strongroom")),
             host=_read_host(environ.get("STRONGROOM_HOST", "127.0.0.1")),
@@ -147,6 +154,15 @@ def _refuse_blank(environ: Mapping[str, str]) -> None:
     for name in _NAMES:
         if name in environ and not environ[name].strip():
             raise SettingsError(f"{name} is set but blank: give it a value or unset it")
+
+
+def _tell_misspelt(environ: Mapping[str, str]) -> None:
+    """A misspelt setting would be without effect, and nobody would know. It is not refused: it may be another version's
+    own."""
+    known = [name.removeprefix(_PREFIX) for name in _NAMES]
+    for name in sorted(environ.keys() - set(_NAMES)):
+        if name.startswith(_PREFIX) and (near := get_close_matches(name.removeprefix(_PREFIX), known, 1, 0.75)):
+            _logger.warning("%s is not a setting and is ignored; %s%s is one", name, _PREFIX, near[0])
 
 
 def _checked(check: Callable[[str], str], text: str | None) -> str | None:

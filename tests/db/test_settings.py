@@ -17,6 +17,19 @@ def test_defaults():
     assert settings == Settings(home=Path.cwd() / ".strongroom", host="127.0.0.1", port=8000)
 
 
+def test_a_misspelt_setting_is_told(caplog: pytest.LogCaptureFixture):
+    """A variable whose name is nearly a setting's is told with the one that was meant, without its value; what the SDK
+    and others read is not."""
+    others = ("STRONGROOM_URL", "STRONGROOM_TOKEN", "STRONGROOM_ORGANIZATION", "STRONGROOM_PROFILE", "MY_ROOT_KEY")
+    Settings.from_env(dict.fromkeys(others, PLANTED))
+    assert caplog.text == ""
+    Settings.from_env({"STRONGROOM_ROOT_KEY": PLANTED, "STRONGROOM_TRUSTED_DOCUMENT": "only"})
+    told = ["STRONGROOM_ROOT_KEY is not a setting and is ignored; STRONGROOM_ROOT_KEYS is one"]
+    told += ["STRONGROOM_TRUSTED_DOCUMENT is not a setting and is ignored; STRONGROOM_TRUSTED_DOCUMENTS is one"]
+    assert [record.getMessage() for record in caplog.records] == told
+    assert PLANTED not in caplog.text
+
+
 def test_everything_given():
     """Every variable of the contract is read."""
     settings = Settings.from_env(

@@ -1,5 +1,6 @@
 """Plans on the real schema: documents that chance makes, by every kind of caller, run by a plan and by graphql-core."""
 
+import gc
 import json
 import random
 import re
@@ -152,6 +153,8 @@ def _count_paths(told: set[str]) -> int:
     return len({re.sub(r"^.*?(\[.*?\]).*$", r"\1", text.partition("', ")[2] or text) for text in told})
 
 
+# Where a field fails at once, graphql-core, which answers for comparison, forgets those beside it that it has begun.
+@pytest.mark.filterwarnings("ignore:coroutine '.*_async_resolver' was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 9))])
 async def test_a_plan_answers_as_the_executor_does(
     api: Any, estate: dict[str, str], seed: int, monkeypatch: Any
@@ -192,6 +195,7 @@ async def test_a_plan_answers_as_the_executor_does(
             seen["told by another of its errors"] += len(other)
             seen["answered" if data else "refused"] += 1
             seen["with errors"] += bool(errors)
+    gc.collect()  # What it has forgotten is told of here, and in no other test.
     assert seen["answered"] > ROUNDS
     assert seen["with errors"] > ROUNDS
     assert seen["told by another of its errors"] < seen["with errors"] / 4
