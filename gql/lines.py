@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from starlette.types import Message, Send
 
+from db.background import end_tasks
 from db.errors import LimitExceeded, Unavailable
 from gql.replies import ClientGone
 
@@ -26,6 +27,9 @@ MAX_STRANGERS: Final = 250
 
 SEND_SECONDS: Final = 20.0
 """How long a client may leave what it was sent unread before it is taken for gone."""
+
+_CANCELS_EVERY: Final = 5.0
+"""Seconds; a subscription may be busy giving back what it holds."""
 
 
 class Stopping(Unavailable):
@@ -64,10 +68,7 @@ class Line:
         try:
             return await self._ending
         finally:
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(*self._tasks, every=_CANCELS_EVERY)
 
     def _settle(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

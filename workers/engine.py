@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import select, text
 
+from db.background import end_tasks
 from db.models import BackfillKind, BackfillRun, BackfillStatus
 from db.sessions import Database
 from db.vault import Vault
@@ -104,10 +105,7 @@ class Engine:
 
     async def close(self) -> None:
         """End what is under way. The runs stay as they are."""
-        while tasks := [*self._busy.values()]:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=PARTING)
+        await end_tasks(*self._busy.values(), every=PARTING)
 
     async def _work_safely(self, run_id: uuid.UUID) -> bool:
         try:

@@ -11,6 +11,7 @@ from arq import Worker, cron, func
 from arq.cron import CronJob
 from redis.exceptions import RedisError
 
+from db.background import end_tasks
 from db.errors import SettingsError
 from db.garbage import settle
 from db.opening import open_current
@@ -108,7 +109,7 @@ async def work(worker: Worker, stop: asyncio.Event) -> None:
     try:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _end(running, stopping, every=_LOOP_CANCELS_EVERY)
+        await end_tasks(running, stopping, every=_LOOP_CANCELS_EVERY)
         await _close(worker)
     if not running.cancelled() and (error := running.exception()) is not None:
         raise SettingsError(f"Redis does not answer any more: {type(error).__name__}")
@@ -119,22 +120,13 @@ async def _close(worker: Worker) -> None:
 
     Not arq's own close: that one asks redis-py for what it has deprecated, and gives up at the first job's error.
     """
-    await _end(*worker.tasks.values(), every=_JOB_CANCELS_EVERY)
+    await end_tasks(*worker.tasks.values(), every=_JOB_CANCELS_EVERY)
     await worker.ctx["engine"].close()
     try:
         await worker.pool.delete(worker.health_check_key)
         await worker.pool.aclose(close_connection_pool=True)
     except (RedisError, OSError) as error:
         _logger.warning("closing Redis failed: %s", type(error).__name__)
-
-
-async def _end(*tasks: asyncio.Future[Any], every: float) -> None:
-    """Cancel tasks until they end: a cancellation that meets the end of a timeout inside arq or redis-py is lost."""
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=every)
 
 
 def _heed_signals(stop: asyncio.Event) -> None:
