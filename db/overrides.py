@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import Uuid, or_, select, tuple_
+from sqlalchemy import ColumnElement, Uuid, select, tuple_
 
 from db.access import Principal
 from db.arrays import among, rows_of
@@ -68,15 +68,19 @@ async def _rows(
 ) -> dict[Owned, dict[str, StoredConfig]]:
     pairs = [(m.integration_id, m.organization_id) for m in mappings if m.organization_id is not None]
     listed = rows_of("pairs", {"i": (Uuid(), [i for i, _ in pairs]), "o": (Uuid(), [o for _, o in pairs])})
-    wanted = tuple_(Config.integration_id, Config.organization_id).in_(select(listed.c.i, listed.c.o))
+    layers: list[ColumnElement[bool]] = [
+        tuple_(Config.integration_id, Config.organization_id).in_(select(listed.c.i, listed.c.o))
+    ]
     if defaults:
         integrations = {mapping.integration_id for mapping in mappings}
-        wanted = or_(wanted, among(Config.integration_id, integrations) & Config.organization_id.is_(None))
+        # As ix_configs_default has it.
+        layers.append(among(Config.integration_id, integrations) & Config.organization_id.is_(None).is_(True))
     found: dict[Owned, dict[str, StoredConfig]] = {}
-    statement = select_configs(principal).where(wanted).order_by(Config.key)
-    for row in map(stored, await session.rows(statement)):
-        if row.integration_id is not None:
-            found.setdefault((row.integration_id, row.organization_id), {})[row.key] = row
+    for layer in layers:  # Each by itself: for an OR of them PostgreSQL would read the whole table.
+        statement = select_configs(principal).where(layer).order_by(Config.key)
+        for row in map(stored, await session.rows(statement)):
+            if row.integration_id is not None:
+                found.setdefault((row.integration_id, row.organization_id), {})[row.key] = row
     return found
 
 

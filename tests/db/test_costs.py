@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
 
 from db.access import Permission, Principal
 from db.config_lists import ORDER
 from db.configs import select_configs
+from db.crypto.legacy import LegacyKeys
+from db.mappings import MappingRow
+from db.overrides import missing_of
+from db.sessions import Database
 from db.snapshot_rows import STATEMENT
 
 FILL = """
@@ -77,6 +82,27 @@ async def test_what_others_have_by_default_costs_nothing(filled: Any, mode: str)
     owner = await filled.fetchval("SELECT md5('o77')::uuid")
     assert len(await filled.fetch(STATEMENT, "i1", owner)) == 14
     assert await count_buffers(filled, STATEMENT, ["i1", owner]) <= 45
+
+
+REQUIRED = """
+INSERT INTO integration_config_schema (id, integration_id, key, type, required)
+SELECT gen_random_uuid(), md5('i1')::uuid, k, 'string', true FROM unnest('{key 1,absent}'::text[]) k
+"""
+
+
+async def test_what_mappings_miss_is_found_by_its_place(filled: Any, database: Database) -> None:
+    """What a mapping overrides and what its integration has by default are found by their places, not by reading all
+    configs."""
+    await filled.execute(DEFAULTS)
+    await filled.execute(REQUIRED)
+    row = await filled.fetchrow("SELECT * FROM integration_mappings WHERE integration_id = md5('i1')::uuid LIMIT 1")
+    mapping = MappingRow(row["id"], row["integration_id"], row["organization_id"], "x", None)
+    everybody = Principal(uuid.UUID(int=0), "test", frozenset(Permission))
+    async with database.read() as session:
+        missing = await missing_of(session, everybody, [mapping], LegacyKeys([]))
+        looks = await session.rows(text("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'configs'"))
+    assert missing == {mapping.id: ["absent"]}
+    assert looks[0].seq_scan == 0
 
 
 async def test_page_1000_costs_what_page_1_costs(filled: Any) -> None:
